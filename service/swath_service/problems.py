@@ -1,0 +1,89 @@
+"""Errors as ``application/problem+json`` (RFC 9457), each with an id that the log carries too."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from swath_service.errors import STATUSES, SwathError
+from swath_service.logs import request_id
+
+log = logging.getLogger(__name__)
+
+
+def status_of(error: SwathError, statuses: Mapping[type[SwathError], int]) -> int:
+    """Status of the nearest ancestor of `error` in the table."""
+    for kind in type(error).__mro__:
+        if kind in statuses:
+            return statuses[kind]
+    return 500
+
+
+def problem(*, status: int, code: str, title: str, detail: str, **members: Any) -> JSONResponse:
+    """A problem document; empty members are left out."""
+    body = {
+        "type": f"urn:swath:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "id": request_id.get(),
+        **{name: value for name, value in members.items() if value},
+    }
+    headers = {"WWW-Authenticate": 'Bearer realm="swath"'} if status == 401 else None
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
+    """Make every error of `app` a problem document; `statuses` extends `swath_service.errors.STATUSES`."""
+    table = {**STATUSES, **statuses}
+
+    @app.exception_handler(SwathError)
+    async def _told(_: Request, error: SwathError) -> JSONResponse:
+        status = status_of(error, table)
+        log.log(logging.ERROR if status >= 500 else logging.INFO, "%s %s: %s", status, error.code, error.message)
+        return problem(
+            status=status,
+            code=error.code,
+            title=error.code.replace("-", " "),
+            detail=error.message,
+            mend=error.mend,
+            findings=list(error.findings),
+            **error.extra,
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def _malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        # The rejected value itself is not echoed: it may be a secret sent in the wrong place.
+        findings = [
+            {"field": ".".join(str(part) for part in fault["loc"] if part != "body") or "body", "message": fault["msg"]}
+            for fault in error.errors()
+        ]
+        return problem(
+            status=422,
+            code="malformed-request",
+            title="malformed request",
+            detail="; ".join(f"{finding['field']}: {finding['message']}" for finding in findings),
+            findings=findings,
+        )
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        code = {404: "no-such-address", 405: "method-not-allowed"}.get(error.status_code, "http-error")
+        return problem(status=error.status_code, code=code, title=code.replace("-", " "), detail=str(error.detail))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(_: Request, error: Exception) -> JSONResponse:
+        log.exception("unforeseen %s", type(error).__name__)
+        return problem(
+            status=500,
+            code="internal-error",
+            title="internal error",
+            detail="something went wrong on our side; the operator finds it in the log under this id",
+        )
