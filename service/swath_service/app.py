@@ -43,7 +43,13 @@ class _RequestId:
 
 
 def create_app(
-    *, title: str, version: str, prefix: str, identity: Identity, statuses: Mapping[type[SwathError], int], **settings: Any
+    *,
+    title: str,
+    version: str,
+    prefix: str,
+    identity: Identity,
+    statuses: Mapping[type[SwathError], int],
+    **settings: Any,
 ) -> FastAPI:
     """A FastAPI application whose documents stand under `prefix` and whose errors are problem documents.
 

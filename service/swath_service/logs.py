@@ -12,7 +12,8 @@ from contextvars import ContextVar
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 _SECRET = re.compile(
-    r"(?i)((?:authorization|token|password|secret|api[_-]?key|cookie)[\"']?\s*[:=]\s*[\"']?(?:bearer |token |basic )?)[^\s\"',;&]{6,}"
+    r"(?i)((?:authorization|token|password|secret|api[_-]?key|cookie)"
+    r"[\"']?\s*[:=]\s*[\"']?(?:bearer |token |basic )?)[^\s\"',;&]{6,}"
 )
 
 
