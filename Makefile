@@ -1,0 +1,43 @@
+# Each target is one line over the locked tools. `make demo` and `make test` do all their own set-up on Debian 12 with Python 3.11.
+SHELL := /bin/bash
+# A Python that every uid may read, where there is one: the sandbox starts it as another user.
+export PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) python3.11)
+export SWATH_DATA ?= $(CURDIR)/.swath/data
+BIN := .venv/bin
+
+.PHONY: help demo up down setup setup-test test lint types bench docs lock
+help:        ## this list
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:
+	@setup/system.sh && setup/python.sh && $(BIN)/python kernels/environments/build.py eo --uv .tools/bin/uv --python $(PYTHON) --target $(SWATH_DATA)/environments/eo
+
+setup-test: setup
+	@setup/system.sh test
+
+demo: setup  ## the main job, from a notebook to a service that a second user calls, on real satellite data
+	@$(BIN)/python demo/demo.py
+
+up: setup    ## start Swath and stay; Ctrl-C ends it
+	@$(BIN)/python demo/demo.py --stay
+
+down:        ## end a Swath that `make up` left running
+	@$(BIN)/swath down
+
+test: setup-test  ## every test (ARGS="-k name" narrows)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup  ## ruff and the directions of imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+types: setup ## mypy, strict
+	@$(BIN)/mypy
+
+bench: setup-test  ## figures, each beside a peer or a floor in the same run
+	@$(BIN)/python bench/bench.py $(ARGS)
+
+docs: setup  ## the documentation as HTML, in build/docs
+	@$(BIN)/sphinx-build -q -W -b html docs build/docs && echo build/docs/index.html
+
+lock: setup  ## resolve the locks anew; no host stands in them
+	@setup/lock.sh
