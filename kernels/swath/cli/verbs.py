@@ -1,0 +1,113 @@
+"""Every verb of the command and where it is found. Nothing named here is imported before it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import typer
+
+from swath.client.errors import MissingPackage
+
+GROUP = "swath.commands"
+"""Entry point group of the servers' verbs; a value is a function or a `typer.Typer`."""
+
+SERVER = "Swath's servers and operators"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verb:
+    """A verb of the client."""
+
+    where: str
+    help: str
+    panel: str
+
+
+def _verbs(panel: str, module: str, **helps: str) -> dict[str, Verb]:
+    return {name: Verb(where=f"swath.cli.{module}:{name}", help=text, panel=panel) for name, text in helps.items()}
+
+
+CLIENT: dict[str, Verb] = {
+    **_verbs(
+        "Account",
+        "account",
+        login="Sign in to a Swath hub and keep its token for later commands.",
+        logout="Forget the token of a hub.",
+        whoami="Show who is signed in, where, and what the token allows.",
+        wallet="Show what your wallet holds and what was taken from it.",
+    ),
+    **_verbs(
+        "Algorithms",
+        "catalogue",
+        validate="Check a notebook and show everything that keeps it from being published.",
+        publish="Publish a notebook as a version of an algorithm.",
+        algorithms="Find algorithms.",
+        show="Show an algorithm's versions, parameters and outputs.",
+        environments="List the environments that a notebook may name.",
+    )
+    | _verbs("Algorithms", "catalogue", **{"yank": "Withdraw a version of your algorithm, with a reason."}),
+    **_verbs("Runs", "running", run="Run an algorithm and, unless told otherwise, wait for it."),
+    **_verbs(
+        "Runs",
+        "runs",
+        runs="List your runs.",
+        status="Show one run.",
+        logs="Print the log of a run.",
+        results="List or fetch the results of a run.",
+        cancel="Cancel a run.",
+    ),
+}
+
+#: Shown by ``swath --help``, which imports no server to ask it.
+SERVER_HELP: dict[str, str] = {
+    "up": "Start Swath on this machine.",
+    "archive": "Make, fill and list the data archive.",
+    "doctor": "Check what this machine has and lacks for Swath.",
+    "user": "Manage the users of this machine's hub.",
+}
+
+
+def server_verbs() -> dict[str, EntryPoint]:
+    """Verbs that installed packages bring along, without importing them. A verb of the client cannot be replaced."""
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in CLIENT}
+
+
+def load(name: str) -> typer.Typer | Callable[..., Any] | None:
+    """The function or application behind a verb; ``None`` when nobody knows it.
+
+    Raises
+    ------
+    MissingPackage
+        The verb is known and what it needs is not installed.
+    """
+    if name in CLIENT:
+        module, _, attribute = CLIENT[name].where.partition(":")
+        return _checked(getattr(importlib.import_module(module), attribute))
+    point = server_verbs().get(name)
+    if point is None:
+        if name in SERVER_HELP:
+            raise _not_installed(name)
+        return None
+    try:
+        return _checked(point.load())
+    except ModuleNotFoundError as error:
+        raise _not_installed(name, lacks=error.name or "") from error
+
+
+def _checked(found: Any) -> typer.Typer | Callable[..., Any]:
+    if isinstance(found, typer.Typer) or callable(found):
+        return found
+    raise TypeError(f"an entry point of {GROUP!r} must be a function or a typer.Typer, not {type(found).__name__}")
+
+
+def _not_installed(name: str, *, lacks: str = "") -> MissingPackage:
+    return MissingPackage(
+        f"`swath {name}` belongs to Swath's servers, which are not installed here"
+        + (f" (no {lacks})" if lacks else ""),
+        code="servers-not-installed",
+        mend="pip install 'swath[hub,server,kernel]'",
+    )
