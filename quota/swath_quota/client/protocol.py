@@ -1,0 +1,116 @@
+"""What a room that spends credits may ask, and what it is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from swath_quota.domain.grants import Grant
+from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
+from swath_quota.domain.prices import Prices
+from swath_quota.domain.tiers import Tiers
+from swath_quota.domain.wallets import Statement, Wallet
+
+
+class QuotaClient(Protocol):
+    """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
+
+    Promises
+    --------
+    - Blocking; safe to use from many threads at once. Not batched.
+    - Every call is idempotent, most by the id that the caller made and persisted first. A caller that crashed, or got
+      no answer, repeats the call exactly and gets what the first one got.
+    - ``swath_service.errors.Unavailable`` means that there was no answer. The call may have been done or not: repeat
+      it. Every other `swath_service.errors.SwathError` is an answer, and repeating the call gives the same one.
+    - A hold is settled exactly once: captured, released or expired. The first of these to arrive stands.
+    - The second phase cannot fail for want of credits: what a hold sets aside is there until it is settled.
+    - ``Invalid`` tells every fault of a request at once; ``Unauthenticated`` and ``Forbidden`` concern the token.
+    """
+
+    def hold(
+        self, *, hold_id: str, account: str, amount: int, purpose: Purpose, expires_in_seconds: int
+    ) -> Hold | Refusal:
+        """Set `amount` of the wallet of `account` aside; the wallet is opened when its owner is first seen.
+
+        A replay (same id, account, amount, purpose kind and reference) answers the hold as it *now* stands: look at
+        its status. A `Refusal` is not stored: the same call may pass later.
+
+        Raises
+        ------
+        HoldDiffers
+            The id is taken by another hold.
+        """
+        ...
+
+    def capture(self, hold_id: str, *, amount: int, usage: Mapping[str, float]) -> Settlement:
+        """Take `amount`, from 0 to what is held, and give the rest back.
+
+        A replay with the same amount answers the same settlement; `usage` is stored the first time. An overdue hold
+        is captured as long as the sweep has not voided it: until then its credits are set aside, and what ran did
+        run. Give holds far more time than a run may take, or `extend` them while it runs.
+
+        Raises
+        ------
+        NoSuchHold, CaptureExceedsHold, CapturedDifferently, HoldReleased, HoldExpired
+        """
+        ...
+
+    def release(self, hold_id: str, *, reason: str) -> Settlement:
+        """Give everything back. A no-op on a hold that was released or has expired; the first reason stands.
+
+        Raises
+        ------
+        NoSuchHold, HoldCaptured
+        """
+        ...
+
+    def extend(self, hold_id: str, *, expires_in_seconds: int) -> Hold:
+        """Let an open hold stand at least so long from now; never shortens.
+
+        Raises
+        ------
+        NoSuchHold, HoldCaptured, HoldReleased, HoldExpired
+        """
+        ...
+
+    def get_hold(self, hold_id: str) -> Hold | None:
+        """The hold as it stands, or ``None`` when nobody placed it."""
+        ...
+
+    def wallet(self, account: str) -> Wallet:
+        """The wallet of a user, with the latest entries; opened when its owner is first seen."""
+        ...
+
+    def statement(self, account: str, *, limit: int = 50, before: int | None = None) -> Statement:
+        """A page of a wallet's entries, newest first: at most `limit` (to 200), numbered below `before`."""
+        ...
+
+    def grant(
+        self, *, grant_id: str, account: str, amount: int, description: str, expires_at: datetime | None = None
+    ) -> Grant:
+        """Give credits. Needs an operator's token, which those of services are not.
+
+        Raises
+        ------
+        GrantDiffers
+            The id is taken by a grant to another account or of another amount.
+        """
+        ...
+
+    def assign_tier(self, account: str, *, tier: str) -> Wallet:
+        """Put a wallet into another tier. Needs an operator's token.
+
+        Raises
+        ------
+        NoSuchTier
+        """
+        ...
+
+    def prices(self) -> Prices:
+        """The prices in force now, for `swath_quota.client.price_run`."""
+        ...
+
+    def tiers(self) -> Tiers:
+        """Every tier."""
+        ...

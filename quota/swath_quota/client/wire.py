@@ -1,0 +1,158 @@
+"""JSON to the domain's types: the inverse of what the API sends. Members that a newer service adds are passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from swath_quota.domain.grants import Grant, GrantKind
+from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
+from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
+from swath_quota.domain.prices import Prices
+from swath_quota.domain.tiers import Terms, Tier, Tiers
+from swath_quota.domain.wallets import Statement, Wallet
+
+Json = Mapping[str, Any]
+
+
+def moment(text: str) -> datetime:
+    """An aware time, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _moment_or_none(text: str | None) -> datetime | None:
+    return moment(text) if text else None
+
+
+def hold_of(data: Json) -> Hold:
+    """A hold."""
+    purpose = data["purpose"]
+    return Hold(
+        id=data["id"],
+        account=data["account"],
+        amount=data["amount"],
+        purpose=Purpose(
+            kind=PurposeKind(purpose["kind"]), reference=purpose["reference"], description=purpose["description"]
+        ),
+        status=HoldStatus(data["status"]),
+        captured=data["captured"],
+        usage=dict(data["usage"]),
+        reason=data["reason"],
+        created_at=moment(data["created_at"]),
+        expires_at=moment(data["expires_at"]),
+        resolved_at=_moment_or_none(data["resolved_at"]),
+    )
+
+
+def settlement_of(data: Json) -> Settlement:
+    """A settlement."""
+    return Settlement(
+        hold_id=data["hold_id"],
+        account=data["account"],
+        status=HoldStatus(data["status"]),
+        captured=data["captured"],
+        returned=data["returned"],
+        transaction_id=data["transaction_id"],
+        settled_at=moment(data["settled_at"]),
+    )
+
+
+def refusal_of(problem: Json) -> Refusal:
+    """A refusal, from its problem document."""
+    return Refusal(
+        code=problem["code"],
+        message=problem["detail"],
+        retry_at=_moment_or_none(problem.get("retry_at")),
+        # Problem documents leave out what is zero.
+        limit=problem.get("limit", 0),
+        left=problem.get("left", 0),
+    )
+
+
+def entry_of(data: Json) -> LedgerEntry:
+    """A ledger entry."""
+    return LedgerEntry(
+        account_id=data["account_id"],
+        sequence=data["sequence"],
+        transaction_id=data["transaction_id"],
+        kind=TransactionKind(data["kind"]),
+        direction=Direction(data["direction"]),
+        amount=data["amount"],
+        previous_balance=data["previous_balance"],
+        current_balance=data["current_balance"],
+        reference=data["reference"],
+        description=data["description"],
+        at=moment(data["at"]),
+    )
+
+
+def wallet_of(data: Json) -> Wallet:
+    """A wallet."""
+    return Wallet(
+        account=data["account"],
+        tier=data["tier"],
+        balance=data["balance"],
+        held=data["held"],
+        available=data["available"],
+        entries=tuple(entry_of(entry) for entry in data["entries"]),
+    )
+
+
+def statement_of(data: Json) -> Statement:
+    """A page of entries."""
+    return Statement(
+        account=data["account"],
+        entries=tuple(entry_of(entry) for entry in data["entries"]),
+        next_before=data["next_before"],
+    )
+
+
+def grant_of(data: Json) -> Grant:
+    """A grant."""
+    return Grant(
+        id=data["id"],
+        account=data["account"],
+        kind=GrantKind(data["kind"]),
+        amount=data["amount"],
+        remaining=data["remaining"],
+        priority=data["priority"],
+        period=data["period"],
+        description=data["description"],
+        granted_by=data["granted_by"],
+        created_at=moment(data["created_at"]),
+        expires_at=_moment_or_none(data["expires_at"]),
+    )
+
+
+def prices_of(data: Json) -> Prices:
+    """A price list."""
+    return Prices(
+        effective_on=date.fromisoformat(data["effective_on"]),
+        per_cpu_hour=data["per_cpu_hour"],
+        per_gb_hour=data["per_gb_hour"],
+        per_batch_run=data["per_batch_run"],
+        per_sync_call=data["per_sync_call"],
+    )
+
+
+def tiers_of(data: Json) -> Tiers:
+    """Every tier."""
+    return Tiers(
+        default=data["default"],
+        tiers=tuple(
+            Tier(
+                name=tier["name"],
+                title=tier["title"],
+                description=tier["description"],
+                terms=tuple(
+                    Terms(
+                        effective_on=date.fromisoformat(terms["effective_on"]),
+                        monthly_allowance=terms["monthly_allowance"],
+                    )
+                    for terms in tier["terms"]
+                ),
+            )
+            for tier in data["tiers"]
+        ),
+    )

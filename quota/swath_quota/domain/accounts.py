@@ -1,0 +1,77 @@
+"""Accounts of the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class AccountKind(StrEnum):
+    """Whose account it is."""
+
+    USER = "user"
+    """A wallet: what a user, or later an organisation, may spend."""
+    AUTHOR = "author"
+    """What an author of algorithms earned; apart from the same person's wallet."""
+    PLATFORM = "platform"
+    """Where what users spend goes."""
+    ISSUER = "issuer"
+    """Where credits come from. The only account that may be below zero: minus everything ever issued."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """One account as it stands. Balances count credits in: a credit entry raises, a debit entry lowers."""
+
+    id: str
+    """``kind:name``; rows are locked in the order of this id."""
+    kind: AccountKind
+    name: str
+    tier: str | None = None
+    """Name of the tier; wallets alone have one."""
+    balance: int = 0
+    """Millicredits; the sum of the account's entries."""
+    held: int = 0
+    """Millicredits set aside by open holds."""
+    sequence: int = 0
+    """How many entries the account has; the next one's number is one more."""
+    refresh_at: datetime | None = None
+    """From when on grants may have to lapse or an allowance be given; ``None``: never seen to."""
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.held < 0:
+            raise ValueError(f"{self.id}: held would be {self.held}")
+        if self.kind is not AccountKind.ISSUER and self.balance < self.held:
+            raise ValueError(f"{self.id}: {self.held} held of a balance of {self.balance}")
+
+    @property
+    def available(self) -> int:
+        """What may still be held, in millicredits."""
+        return self.balance - self.held
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether grants and allowance have to be looked at before the balance is believed."""
+        return self.refresh_at is None or self.refresh_at <= now
+
+
+def account_id(kind: AccountKind, name: str) -> str:
+    """The id of an account."""
+    return f"{kind}:{name}"
+
+
+def wallet_id(name: str) -> str:
+    """The id of the account behind a user's wallet."""
+    return account_id(AccountKind.USER, name)
+
+
+#: The account that issues credits.
+ISSUER = account_id(AccountKind.ISSUER, "swath")
+#: The account that earns them.
+PLATFORM = account_id(AccountKind.PLATFORM, "swath")
+
+
+def new_account(kind: AccountKind, name: str, *, at: datetime, tier: str | None = None) -> Account:
+    """An empty account."""
+    return Account(id=account_id(kind, name), kind=kind, name=name, tier=tier, created_at=at)

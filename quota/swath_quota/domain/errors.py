@@ -1,0 +1,69 @@
+"""What can go wrong with credits, each with the one code that programs branch on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from swath_service.errors import Conflict, Invalid, NotFound, Refused, SwathError
+
+
+class NoSuchHold(NotFound):
+    """``no-such-hold``: nobody placed a hold with this id, or it is not the caller's to see."""
+
+
+class NoSuchWallet(NotFound):
+    """``no-such-wallet``: an operator asked for the wallet of a name that was never seen."""
+
+
+class NoSuchTier(NotFound):
+    """``no-such-tier``: the tier file names no such tier."""
+
+
+class HoldDiffers(Conflict):
+    """``hold-differs``: the id is taken by a hold on another account, amount or purpose."""
+
+
+class GrantDiffers(Conflict):
+    """``grant-differs``: the id is taken by a grant to another account or of another amount."""
+
+
+class CapturedDifferently(Conflict):
+    """``captured-differently``: the hold was captured before, with another amount."""
+
+
+class HoldCaptured(Conflict):
+    """``hold-captured``: the hold was captured, so it can be neither released nor extended."""
+
+
+class HoldReleased(Conflict):
+    """``hold-released``: the hold was released, so it can be neither captured nor extended."""
+
+
+class HoldExpired(Conflict):
+    """``hold-expired``: the hold was voided after its time, so it can be neither captured nor extended."""
+
+
+class CaptureExceedsHold(Invalid):
+    """``capture-exceeds-hold``: more was to be captured than was set aside."""
+
+
+class CreditsExhausted(Refused):
+    """``credits-exhausted``: the wallet has not enough credits left. Over HTTP only; in Python it is a `Refusal`."""
+
+
+class Codes:
+    """The one table from a problem's code to its type, so that a client raises what the service raised."""
+
+    TYPES: ClassVar[dict[str, type[SwathError]]] = {
+        "no-such-hold": NoSuchHold,
+        "no-such-wallet": NoSuchWallet,
+        "no-such-tier": NoSuchTier,
+        "hold-differs": HoldDiffers,
+        "grant-differs": GrantDiffers,
+        "captured-differently": CapturedDifferently,
+        "hold-captured": HoldCaptured,
+        "hold-released": HoldReleased,
+        "hold-expired": HoldExpired,
+        "capture-exceeds-hold": CaptureExceedsHold,
+        "credits-exhausted": CreditsExhausted,
+    }
