@@ -1,0 +1,1 @@
+"""The marketplace: algorithms, their immutable versions, and the runs that callers pay for."""

@@ -1,0 +1,1 @@
+"""What the marketplace is about, without a framework: frozen dataclasses, enums and pure functions."""

@@ -1,0 +1,219 @@
+"""A run: what was asked, what is wanted of it, what has been observed of it, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from swath_marketplace.domain.algorithms import Resources
+
+
+class RunStatus(StrEnum):
+    """What a caller is told; the words are openEO's."""
+
+    CREATED = "created"
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELED = "canceled"
+    FINISHED = "finished"
+    ERROR = "error"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether a run of this status changes no more."""
+        return self in (RunStatus.CANCELED, RunStatus.FINISHED, RunStatus.ERROR)
+
+
+class Stage(StrEnum):
+    """How far the reconciler has brought a run: the observed state."""
+
+    CREATED = "created"
+    """Committed; nothing is held yet."""
+    HELD = "held"
+    """Its price is held; it waits for a slot."""
+    STARTING = "starting"
+    """It has a slot; its process is being started, or was and the handle is not saved yet."""
+    RUNNING = "running"
+    """Its process was started; every handle is saved."""
+    COLLECTING = "collecting"
+    """Its process is over; what it left is being read."""
+    SETTLING = "settling"
+    """How it ended is decided and saved; the hold is yet to be settled."""
+    TERMINAL = "terminal"
+    """Refused or settled. Nothing changes any more."""
+
+
+#: Stages in which a run takes a slot of the machine.
+ACTIVE_STAGES = (Stage.STARTING, Stage.RUNNING, Stage.COLLECTING)
+
+
+class Desired(StrEnum):
+    """What its caller wants of a run."""
+
+    FINISHED = "finished"
+    CANCELED = "canceled"
+
+
+class SettlementKind(StrEnum):
+    """What became of a run's hold."""
+
+    REFUSED = "refused"
+    """There was none."""
+    CAPTURED = "captured"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorInfo:
+    """Why a run did not finish."""
+
+    code: str
+    message: str
+    cell: int | None = None
+    """0-based index of the cell in the notebook."""
+    traceback: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"code": self.code, "message": self.message, "cell": self.cell, "traceback": self.traceback}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ErrorInfo:
+        """The error that `as_dict` wrote."""
+        return cls(code=data["code"], message=data["message"], cell=data.get("cell"), traceback=data.get("traceback"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefusalInfo:
+    """Why the wallet would not hold a run's price."""
+
+    code: str
+    message: str
+    retry_at: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"code": self.code, "message": self.message, "retry_at": self.retry_at}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputFile:
+    """One output, as found, measured and hashed from outside the sandbox."""
+
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    description: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "name": self.name,
+            "media_type": self.media_type,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "description": self.description,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What a run took, measured outside the sandbox."""
+
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    memory_mb: int = 0
+    """Memory reserved, which is what is paid for."""
+    peak_memory_bytes: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "cpu_seconds": round(self.cpu_seconds, 3),
+            "wall_seconds": round(self.wall_seconds, 3),
+            "memory_mb": self.memory_mb,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One call of one version, by one caller."""
+
+    id: str
+    algorithm_id: str
+    owner: str
+    name: str
+    version: str
+    digest: str
+    caller: str
+    parameters: Mapping[str, Any]
+    """Bound and checked: every parameter of the interface, defaults filled in."""
+    resources: Resources
+    quote_millicredits: int
+    """What is held before it starts: the most that it can cost."""
+    created_at: datetime
+    stage: Stage = Stage.CREATED
+    desired: Desired = Desired.FINISHED
+    outcome: RunStatus | None = None
+    """How it ended; set on leaving `Stage.COLLECTING`, or earlier when it never started."""
+    settlement: SettlementKind | None = None
+    """Set with `Stage.TERMINAL`, and only then."""
+    handles: Mapping[str, Any] = field(default_factory=dict)
+    """What the executor gave to be saved, so that the process is found again."""
+    error: ErrorInfo | None = None
+    refusal: RefusalInfo | None = None
+    platform_fault: bool = False
+    """Whether the platform is to blame: then nothing is charged."""
+    progress: float = 0.0
+    usage: Usage | None = None
+    cost_millicredits: int | None = None
+    outputs: tuple[OutputFile, ...] = ()
+    inputs: tuple[Mapping[str, Any], ...] = ()
+    """What the run read of the archive, as it reported."""
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    generation: int = 0
+    """Fencing token: a writer that has lost the lease finds another number here and writes nothing."""
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing changes any more."""
+        return self.stage is Stage.TERMINAL
+
+    @property
+    def hold_id(self) -> str:
+        """Name of this run's hold: one run, one name, so that a retry can never hold twice."""
+        return f"run-{self.id}"
+
+    @property
+    def status(self) -> RunStatus:
+        """What a caller is told, derived from what is observed."""
+        return public_status(self.stage, self.outcome)
+
+
+_PUBLIC = {
+    Stage.CREATED: RunStatus.CREATED,
+    Stage.HELD: RunStatus.QUEUED,
+    Stage.STARTING: RunStatus.QUEUED,
+    Stage.RUNNING: RunStatus.RUNNING,
+    Stage.COLLECTING: RunStatus.RUNNING,
+    Stage.SETTLING: RunStatus.RUNNING,
+}
+
+
+def public_status(stage: Stage, outcome: RunStatus | None) -> RunStatus:
+    """The status a caller is told of a run in `stage` with `outcome`.
+
+    A run that is being settled is still *running*: nobody is told an end before it is paid.
+    """
+    if stage is Stage.TERMINAL:
+        if outcome is None:
+            raise ValueError("a terminal run has an outcome")
+        return outcome
+    return _PUBLIC[stage]

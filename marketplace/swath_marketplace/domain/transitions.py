@@ -1,0 +1,139 @@
+"""Which change of a run is allowed: pure functions from a run to the run after it, and the invariants they keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from swath_marketplace.domain.endings import Ending
+from swath_marketplace.domain.runs import (
+    ErrorInfo,
+    OutputFile,
+    RefusalInfo,
+    Run,
+    RunStatus,
+    SettlementKind,
+    Stage,
+    Usage,
+)
+
+#: From each stage, the stages a run may enter. A run never goes back.
+ALLOWED: Mapping[Stage, frozenset[Stage]] = {
+    Stage.CREATED: frozenset({Stage.HELD, Stage.SETTLING, Stage.TERMINAL}),
+    Stage.HELD: frozenset({Stage.STARTING, Stage.SETTLING}),
+    Stage.STARTING: frozenset({Stage.STARTING, Stage.RUNNING, Stage.COLLECTING, Stage.SETTLING}),
+    Stage.RUNNING: frozenset({Stage.RUNNING, Stage.COLLECTING}),
+    Stage.COLLECTING: frozenset({Stage.SETTLING}),
+    Stage.SETTLING: frozenset({Stage.TERMINAL}),
+    Stage.TERMINAL: frozenset(),
+}
+
+
+class ForbiddenTransition(Exception):
+    """A change that no run may make; it is a fault of the program."""
+
+
+def check(run: Run) -> Run:
+    """`run`, when it keeps the invariants.
+
+    Raises
+    ------
+    ForbiddenTransition
+        Naming the invariant that is broken.
+    """
+    terminal = run.stage is Stage.TERMINAL
+    if terminal != (run.settlement is not None):
+        raise ForbiddenTransition("a run is terminal if and only if it was refused or settled")
+    if run.stage in (Stage.SETTLING, Stage.TERMINAL) and (run.outcome is None or not run.outcome.terminal):
+        raise ForbiddenTransition("a run that is settled has an outcome")
+    if run.outcome is RunStatus.FINISHED and (run.error or run.refusal):
+        raise ForbiddenTransition("a finished run has no error")
+    if run.outcome is RunStatus.ERROR and not (run.error or run.refusal):
+        raise ForbiddenTransition("a run that ended in error says why")
+    if (run.settlement is SettlementKind.REFUSED) != (terminal and run.refusal is not None):
+        raise ForbiddenTransition("a run is refused if and only if it holds a refusal")
+    if run.cost_millicredits is not None and not 0 <= run.cost_millicredits <= run.quote_millicredits:
+        raise ForbiddenTransition("a run never costs more than was held")
+    return run
+
+
+def _enter(run: Run, stage: Stage, **changes: Any) -> Run:
+    if stage not in ALLOWED[run.stage]:
+        raise ForbiddenTransition(f"a run does not go from {run.stage.value} to {stage.value}")
+    return check(replace(run, stage=stage, **changes))
+
+
+def refused(run: Run, refusal: RefusalInfo, *, at: datetime) -> Run:
+    """The wallet said no: the end, without a hold and without a charge."""
+    return _enter(
+        run,
+        Stage.TERMINAL,
+        outcome=RunStatus.ERROR,
+        refusal=refusal,
+        settlement=SettlementKind.REFUSED,
+        cost_millicredits=0,
+        ended_at=at,
+    )
+
+
+def held(run: Run, *, at: datetime) -> Run:
+    """Its price is held; it waits for a slot."""
+    return _enter(run, Stage.HELD, queued_at=at)
+
+
+def slotted(run: Run) -> Run:
+    """It was given a slot; the intention to start is saved before anything is started."""
+    return _enter(run, Stage.STARTING)
+
+
+def with_handle(run: Run, handle: Mapping[str, Any]) -> Run:
+    """Another handle is there to be saved; handles accumulate."""
+    return _enter(run, run.stage, handles={**run.handles, **handle})
+
+
+def started(run: Run, *, at: datetime) -> Run:
+    """Its process is there and every handle is saved."""
+    return _enter(run, Stage.RUNNING, started_at=run.started_at or at)
+
+
+def process_over(run: Run) -> Run:
+    """Its process is gone, however it went."""
+    return _enter(run, Stage.COLLECTING)
+
+
+def ended(
+    run: Run,
+    ending: Ending,
+    *,
+    usage: Usage,
+    cost_millicredits: int,
+    outputs: tuple[OutputFile, ...],
+    inputs: tuple[Mapping[str, Any], ...] = (),
+) -> Run:
+    """How it ended is decided; what it owes is known, and still to be settled."""
+    return _enter(
+        run,
+        Stage.SETTLING,
+        outcome=ending.outcome,
+        error=ending.error,
+        platform_fault=ending.platform_fault,
+        usage=usage,
+        cost_millicredits=0 if ending.platform_fault else min(cost_millicredits, run.quote_millicredits),
+        outputs=outputs,
+        inputs=inputs,
+        progress=1.0 if ending.outcome is RunStatus.FINISHED else run.progress,
+    )
+
+
+def never_started(run: Run, outcome: RunStatus, *, error: ErrorInfo | None = None) -> Run:
+    """It ends before any process of it existed: nothing is owed."""
+    return _enter(
+        run, Stage.SETTLING, outcome=outcome, error=error, platform_fault=error is not None, cost_millicredits=0
+    )
+
+
+def settled(run: Run, kind: SettlementKind, *, captured: int, at: datetime) -> Run:
+    """The hold is settled: the end."""
+    return _enter(run, Stage.TERMINAL, settlement=kind, cost_millicredits=captured, ended_at=at)

@@ -1,0 +1,1 @@
+"""What the marketplace does. Every function that acts for somebody takes the `Actor` first."""

@@ -1,0 +1,1 @@
+"""Where the marketplace remembers: a database (SQLite or PostgreSQL), content-addressed artifacts, environments."""

@@ -1,0 +1,59 @@
+"""The locked environments of this machine, read from ``DATA/environments/<name>/environment.json``."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+
+from swath_marketplace.domain.algorithms import Environment
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+
+
+class EnvironmentRegistry:
+    """Environments as they stand on disk now; each call reads again, so that a new one needs no restart.
+
+    Parameters
+    ----------
+    root
+        Folder with one folder per environment.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def list(self) -> tuple[Environment, ...]:
+        """Every environment that can be used, by name; one that cannot is named in the log."""
+        found = []
+        for path in sorted(self._root.glob("*/environment.json")):
+            try:
+                found.append(_read(path))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                log.warning("environment %s cannot be used: %s", path.parent.name, error)
+        return tuple(found)
+
+    def get(self, name: str) -> Environment | None:
+        """The environment called `name`."""
+        return next((environment for environment in self.list() if environment.name == name), None)
+
+
+def _read(path: Path) -> Environment:
+    data = json.loads(path.read_text())
+    name = data["name"]
+    lock = _SHA256.fullmatch(data["lock_sha256"])
+    if not _NAME.fullmatch(name) or name != path.parent.name:
+        raise ValueError(f"its name is {name!r}")
+    if lock is None:
+        raise ValueError("lock_sha256 is not a sha256")
+    python = path.parent / "bin" / "python"
+    if not python.exists():
+        # An environment may also point at an interpreter elsewhere.
+        python = Path(data["python"])
+        if not (python.is_absolute() and python.exists()):
+            raise ValueError("it has no bin/python")
+    return Environment(name=name, title=str(data.get("title", name)), lock_sha256=lock[1], python=str(python))

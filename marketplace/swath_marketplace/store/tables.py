@@ -1,0 +1,143 @@
+"""The tables. What the domain forbids, SQL forbids too: a table row is not validated when it is made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from swath_marketplace.domain.runs import Desired, RunStatus, SettlementKind, Stage
+from swath_marketplace.store.columns import UtcDateTime
+
+
+class Base(SQLModel, registry=registry()):
+    """Tables of this room; another room's may live in the same process under the same names."""
+
+
+def _one_of(column: str, values: type[Stage | RunStatus | Desired | SettlementKind]) -> str:
+    return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
+
+
+class AlgorithmRow(Base, table=True):
+    """An author's name for a thing; its words follow the latest version."""
+
+    __tablename__ = "algorithms"
+    __table_args__ = (sa.UniqueConstraint("owner", "name", name="uq_algorithms_owner_name"),)
+
+    id: str = Field(primary_key=True)
+    owner: str
+    name: str
+    title: str
+    summary: str
+    keywords: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    search_text: str
+    created_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
+    updated_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
+
+
+class VersionRow(Base, table=True):
+    """A version. Triggers of the first migration refuse every update but a yank, and every deletion."""
+
+    __tablename__ = "versions"
+    __table_args__ = (
+        sa.UniqueConstraint("algorithm_id", "version", name="uq_versions_version"),
+        sa.UniqueConstraint("algorithm_id", "digest", name="uq_versions_digest"),
+        sa.CheckConstraint("(yanked_at IS NULL) = (yank_reason IS NULL)", name="ck_versions_yank"),
+    )
+
+    algorithm_id: str = Field(primary_key=True, foreign_key="algorithms.id")
+    version: str = Field(primary_key=True)
+    digest: str
+    notebook_sha256: str
+    interface: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    meta: dict[str, Any] = Field(sa_column=sa.Column("metadata", sa.JSON, nullable=False))
+    environment: str
+    environment_lock_sha256: str
+    resources: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    published_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
+    yanked_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    yank_reason: str | None = None
+
+
+class RunRow(Base, table=True):
+    """A run: what was asked, what is wanted, what was observed."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        sa.UniqueConstraint("caller", "idempotency_key", name="uq_runs_idempotency_key"),
+        sa.CheckConstraint(_one_of("stage", Stage), name="ck_runs_stage"),
+        sa.CheckConstraint(_one_of("desired", Desired), name="ck_runs_desired"),
+        sa.CheckConstraint(f"outcome IS NULL OR {_one_of('outcome', RunStatus)}", name="ck_runs_outcome"),
+        sa.CheckConstraint(f"settlement IS NULL OR {_one_of('settlement', SettlementKind)}", name="ck_runs_settlement"),
+        sa.CheckConstraint("(stage = 'terminal') = (settlement IS NOT NULL)", name="ck_runs_terminal_is_settled"),
+        sa.CheckConstraint("stage <> 'terminal' OR outcome IS NOT NULL", name="ck_runs_terminal_has_outcome"),
+        sa.CheckConstraint("quote_millicredits >= 0", name="ck_runs_quote"),
+        sa.CheckConstraint(
+            "cost_millicredits IS NULL OR (cost_millicredits >= 0 AND cost_millicredits <= quote_millicredits)",
+            name="ck_runs_cost",
+        ),
+        sa.Index("ix_runs_stage_lease", "stage", "lease_until"),
+        sa.Index("ix_runs_caller_created", "caller", "created_at"),
+        sa.Index("ix_runs_caller_started", "caller", "started_at"),
+        sa.Index("ix_runs_algorithm", "algorithm_id"),
+    )
+
+    id: str = Field(primary_key=True)
+    algorithm_id: str = Field(foreign_key="algorithms.id")
+    owner: str
+    name: str
+    version: str
+    digest: str
+    caller: str
+    idempotency_key: str | None = None
+    request_sha256: str
+    parameters: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    resources: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    quote_millicredits: int = Field(sa_column=sa.Column(sa.BigInteger, nullable=False))
+    stage: str
+    desired: str
+    outcome: str | None = None
+    settlement: str | None = None
+    handles: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    error: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    refusal: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    platform_fault: bool = False
+    progress: float = 0.0
+    usage: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    cost_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
+    outputs: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    inputs: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    created_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
+    queued_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    started_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    ended_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    generation: int = 0
+    lease_holder: str | None = None
+    lease_until: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+
+
+class RunEventRow(Base, table=True):
+    """Each change of the status a caller sees, written in the transaction that made it: the stream's backbone."""
+
+    __tablename__ = "run_events"
+
+    run_id: str = Field(primary_key=True, foreign_key="runs.id")
+    seq: int = Field(primary_key=True)
+    at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
+    status: str
+
+
+def table_of(model: type[SQLModel]) -> sa.Table:
+    """The SQLAlchemy table of `model`."""
+    table = model.__dict__["__table__"]
+    assert isinstance(table, sa.Table)
+    return table
+
+
+algorithms = table_of(AlgorithmRow)
+versions = table_of(VersionRow)
+runs = table_of(RunRow)
+run_events = table_of(RunEventRow)
