@@ -1,0 +1,171 @@
+"""Rows to domain objects and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from swath_quota.domain.accounts import Account, AccountKind, wallet_id
+from swath_quota.domain.grants import Draw, Grant, GrantKind
+from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind
+from swath_quota.domain.ledger import Direction, LedgerEntry, Transaction, TransactionKind
+
+_USER = len("user:")
+
+
+def account_of(row: Row[Any]) -> Account:
+    """An account."""
+    return Account(
+        id=row.id,
+        kind=AccountKind(row.kind),
+        name=row.name,
+        tier=row.tier,
+        balance=row.balance,
+        held=row.held,
+        sequence=row.sequence,
+        refresh_at=row.refresh_at,
+        created_at=row.created_at,
+    )
+
+
+def account_values(account: Account) -> dict[str, Any]:
+    """An account's columns."""
+    return {
+        "id": account.id,
+        "kind": str(account.kind),
+        "name": account.name,
+        "tier": account.tier,
+        "balance": account.balance,
+        "held": account.held,
+        "sequence": account.sequence,
+        "refresh_at": account.refresh_at,
+        "created_at": account.created_at,
+    }
+
+
+def hold_of(row: Row[Any]) -> Hold:
+    """A hold."""
+    return Hold(
+        id=row.id,
+        account=row.account_id[_USER:],
+        amount=row.amount,
+        purpose=Purpose(
+            kind=PurposeKind(row.purpose_kind), reference=row.purpose_reference, description=row.purpose_description
+        ),
+        status=HoldStatus(row.status),
+        captured=row.captured,
+        usage=row.usage,
+        reason=row.reason,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        resolved_at=row.resolved_at,
+    )
+
+
+def hold_values(hold: Hold) -> dict[str, Any]:
+    """A hold's columns."""
+    return {
+        "id": hold.id,
+        "account_id": wallet_id(hold.account),
+        "amount": hold.amount,
+        "purpose_kind": str(hold.purpose.kind),
+        "purpose_reference": hold.purpose.reference,
+        "purpose_description": hold.purpose.description,
+        **hold_changes(hold),
+        "created_at": hold.created_at,
+    }
+
+
+def hold_changes(hold: Hold) -> dict[str, Any]:
+    """The columns of a hold that may change."""
+    return {
+        "status": str(hold.status),
+        "captured": hold.captured,
+        "usage": dict(hold.usage),
+        "reason": hold.reason,
+        "expires_at": hold.expires_at,
+        "resolved_at": hold.resolved_at,
+    }
+
+
+def grant_of(row: Row[Any]) -> Grant:
+    """A grant."""
+    return Grant(
+        id=row.id,
+        account=row.account_id[_USER:],
+        kind=GrantKind(row.kind),
+        amount=row.amount,
+        remaining=row.remaining,
+        priority=row.priority,
+        period=row.period,
+        description=row.description,
+        granted_by=row.granted_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
+
+
+def grant_values(grant: Grant) -> dict[str, Any]:
+    """A grant's columns."""
+    return {
+        "id": grant.id,
+        "account_id": wallet_id(grant.account),
+        "kind": str(grant.kind),
+        "amount": grant.amount,
+        "remaining": grant.remaining,
+        "priority": grant.priority,
+        "period": grant.period,
+        "description": grant.description,
+        "granted_by": grant.granted_by,
+        "created_at": grant.created_at,
+        "expires_at": grant.expires_at,
+    }
+
+
+def entry_of(row: Row[Any]) -> LedgerEntry:
+    """An entry, from its row joined with its transaction's."""
+    return LedgerEntry(
+        account_id=row.account_id,
+        sequence=row.sequence,
+        transaction_id=row.transaction_id,
+        kind=TransactionKind(row.kind),
+        direction=Direction(row.direction),
+        amount=row.amount,
+        previous_balance=row.previous_balance,
+        current_balance=row.current_balance,
+        reference=row.reference,
+        description=row.description,
+        at=row.at,
+    )
+
+
+def entry_values(entry: LedgerEntry) -> dict[str, Any]:
+    """An entry's columns."""
+    return {
+        "account_id": entry.account_id,
+        "sequence": entry.sequence,
+        "transaction_id": entry.transaction_id,
+        "direction": str(entry.direction),
+        "amount": entry.amount,
+        "previous_balance": entry.previous_balance,
+        "current_balance": entry.current_balance,
+    }
+
+
+def transaction_values(transaction: Transaction) -> dict[str, Any]:
+    """A transaction's columns."""
+    return {
+        "id": transaction.id,
+        "kind": str(transaction.kind),
+        "reference": transaction.reference,
+        "description": transaction.description,
+        "actor": transaction.actor,
+        "usage": dict(transaction.usage),
+        "at": transaction.at,
+    }
+
+
+def draw_of(row: Row[Any]) -> Draw:
+    """What a transaction took from a grant."""
+    return Draw(transaction_id=row.transaction_id, grant_id=row.grant_id, amount=row.amount)
