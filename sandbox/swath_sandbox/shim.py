@@ -1,0 +1,357 @@
+"""The process that guards one sandboxed command: it outlives its launcher and tells truly how the command ended.
+
+One shim per warden folder, started once in the folder's life. It holds the flock on ``lock`` as long as it lives; when
+it dies, bwrap's ``--die-with-parent`` takes the sandbox along. Kept free of heavy imports: there is one per run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from swath_sandbox import cgroups, processes, tree
+from swath_sandbox.errors import AlreadyStarted, SandboxError, UnsafeFile
+
+READY_FD = 5
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def main() -> None:
+    """Detach, claim the folder in argv[1], guard its command. The first line on stdout is the handle or the refusal."""
+    folder = os.path.abspath(sys.argv[1])
+    if os.fork():
+        os._exit(0)
+    try:
+        shim = Shim(folder)
+    except (AlreadyStarted, OSError, ValueError, KeyError) as error:
+        _say({"error": type(error).__name__, "message": str(error)})
+        os._exit(1)
+    shim.run()
+    os._exit(0)
+
+
+class Shim:
+    """Guard of one command."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        with open(f"{folder}/command.json", "rb") as stream:
+            self.job: dict[str, Any] = json.load(stream)
+        self.lock = _claim(folder)
+        self.cause: str | None = None
+        self.message = ""
+        self.ready = False
+        self.child = 0
+        self.status: int | None = None
+        self.logged = 0
+        self.stop_asked = False
+        self.killed = False
+        self.group: cgroups.Group | None = None
+        self.begun = time.monotonic()
+        self.started_at = _now()
+        self.wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        for signum in _STOP_SIGNALS:
+            signal.signal(signum, self._on_stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        place = cgroups.find_hierarchy() if self.job["limits"] else None
+        if place:
+            # Recorded before it is made, so that `reap` finds it whenever this process dies.
+            self.group = cgroups.group_at(self.job["group"], place)
+        self.place = place
+        handle = {"pid": os.getpid(), "start_time": processes.start_time(os.getpid()), "boot_id": processes.boot_id()}
+        record = {**handle, "started_at": self.started_at, "group": self.group.as_dict() if self.group else None}
+        write_json(f"{folder}/warden.json", record)
+        _say(handle)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+
+    def run(self) -> None:
+        """Start, watch, clean up, and write exit.json whatever happens."""
+        try:
+            self._start()
+            self._watch()
+        except (SandboxError, OSError, ValueError) as error:
+            self.cause = "warden-failed" if self.ready else "failed-to-start"
+            self.message = str(error)
+        except BaseException as error:
+            self.cause, self.message = "warden-failed", f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self._end()
+
+    def _on_stop(self, *_: object) -> None:
+        self.stop_asked = True
+
+    def _start(self) -> None:
+        self.log = os.open(f"{self.folder}/stderr.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self.log_read, log_write = os.pipe2(os.O_CLOEXEC)
+        self.ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self.log_read, False)
+        os.set_blocking(self.ready_read, False)
+        if self.group:
+            limits = cgroups.Limits(**self.job["limits"])
+            self.group = cgroups.open_group(self.job["group"], limits, hierarchy=self.place)
+        warden = os.getpid()
+        self.child = os.fork()
+        if self.child == 0:
+            self._become_command(warden, log_write, ready_write)
+        os.close(log_write)
+        os.close(ready_write)
+
+    def _become_command(self, warden: int, log_write: int, ready_write: int) -> None:
+        """In the forked child: join the group, then become bwrap. Never returns."""
+        try:
+            signal.set_wakeup_fd(-1)
+            for signum in (*_STOP_SIGNALS, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(signum, signal.SIG_DFL)
+            os.setsid()
+            os.dup2(log_write, 1)
+            os.dup2(log_write, 2)
+            os.dup2(ready_write, READY_FD)
+            if self.group:
+                self.group.add(0)
+            limit_resources(file_bytes=self.job["disk_bytes"], open_files=self.job["open_files"])
+            os.umask(0o022)
+            os.chdir(self.job["cwd"])
+            # From here on bwrap dies with its parent; a parent that died before would not be noticed.
+            if os.getppid() == warden:
+                os.execve(self.job["argv"][0], self.job["argv"], self.job["env"])  # noqa: S606 - becoming it
+        except BaseException as error:  # whatever it is, it must not run the parent's code
+            os.write(2, f"swath: {error}\n".encode())
+        os._exit(126)
+
+    def _watch(self) -> None:
+        """Until the command ends: keep its log, its time, its disk."""
+        wall, next_disk, kill_at = self.job["wall_seconds"], 0.0, None
+        deadline = self.begun + wall if wall else None
+        streams = {self.wake_read, self.log_read, self.ready_read}
+        while self._poll_child() is None:
+            now = time.monotonic()
+            if self.cause is None:
+                if self.stop_asked:
+                    self.cause = "stopped"
+                elif deadline and now >= deadline:
+                    self.cause, self.message = "time-limit", f"not finished after {wall} s"
+                elif self.job["disk_bytes"] and now >= next_disk:
+                    next_disk = self._check_disk(now)
+                if self.cause:
+                    kill_at = now + (self.job["grace_seconds"] if self.cause != "disk-limit" and self._ask() else 0)
+            if kill_at is not None and now >= kill_at:
+                self._kill()
+                kill_at = now + 1
+            times = [t for t in (deadline if not self.cause else None, kill_at, next_disk or None) if t is not None]
+            timeout = max(0.0, min(times) - time.monotonic()) if times else None
+            for fd in select.select(list(streams), [], [], timeout)[0]:
+                if self._drain(fd):
+                    streams.discard(fd)
+
+    def _poll_child(self) -> int | None:
+        if self.status is None and self.child:
+            pid, status = os.waitpid(self.child, os.WNOHANG)
+            if pid:
+                self.status = status
+        return self.status
+
+    def _check_disk(self, now: float) -> float:
+        """Measure what the command wrote; return when to look again. A slow walk is repeated rarely."""
+        job = self.job
+        try:
+            used = tree.disk_usage(job["disk_paths"], max_entries=job["disk_files"])
+            if self.group:
+                devices = [os.stat(path).st_dev for path in job["disk_paths"]]
+                used += tree.unlinked_usage(self.group.pids(), devices)
+        except UnsafeFile as error:
+            self.cause, self.message = "disk-limit", str(error)
+            return now
+        if used > job["disk_bytes"]:
+            self.cause, self.message = "disk-limit", f"{used} bytes written, {job['disk_bytes']} allowed"
+        done = time.monotonic()
+        return done + max(0.5, 20 * (done - now))
+
+    def _drain(self, fd: int) -> bool:
+        """Take what stands in a pipe; whether it has ended."""
+        while True:
+            try:
+                data = os.read(fd, 65536)
+            except BlockingIOError:
+                return False
+            if fd == self.ready_read:
+                self.ready = self.ready or bool(data)
+            elif fd == self.log_read:
+                self._keep(data)
+            if not data:
+                return True
+
+    def _keep(self, data: bytes) -> None:
+        room = self.job["log_bytes"] - self.logged
+        if data and room > 0:
+            os.write(self.log, data[:room])
+            if len(data) > room:
+                os.write(self.log, b"\n[swath: further output dropped]\n")
+        self.logged += len(data)
+
+    def _ask(self) -> bool:
+        """SIGTERM the command itself, not bwrap around it; whether there is reason to wait for it."""
+        if not self.job["grace_seconds"] or not self.ready:
+            return False
+        pid = self.child
+        for _ in range(2 if self.job["bwrap"] else 0):
+            children = _children(pid)
+            if not children:
+                return False
+            pid = children[0]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        return True
+
+    def _kill(self) -> None:
+        self.killed = True
+        if self.group:
+            self.group.kill_all()
+        for kill in (os.kill, os.killpg):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                kill(self.child, signal.SIGKILL)
+
+    def _end(self) -> None:
+        usage = None
+        if self.child:
+            if self.status is None:
+                self._kill()
+                _, self.status = os.waitpid(self.child, 0)
+            else:
+                # Its own pid is gone; what it left behind is not.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.child, signal.SIGKILL)
+            if self.group:
+                self.group.kill_all()
+            self._drain(self.ready_read)
+            self._drain(self.log_read)
+        if self.group:
+            usage = self.group.usage()
+            self.group.remove()
+        write_json(f"{self.folder}/exit.json", self._report(usage))
+
+    def _report(self, usage: cgroups.Usage | None) -> dict[str, object]:
+        code, signum = _ending(self.status, through_bwrap=self.job["bwrap"])
+        oom_kills = usage.oom_kills if usage else 0
+        reason, message = self.cause, self.message
+        if reason is None and not self.ready:
+            reason, message = "failed-to-start", self._log_tail()
+        elif reason is None:
+            reason = "memory-limit" if oom_kills and code != 0 else "exited"
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "exit_code": code,
+            "signal": signum,
+            "reason": reason,
+            "message": message,
+            "cpu_seconds": round(usage.cpu_seconds if usage else children.ru_utime + children.ru_stime, 6),
+            "peak_memory_bytes": usage.peak_memory_bytes if usage else children.ru_maxrss * 1024,
+            "oom_kills": oom_kills,
+            "wall_seconds": round(time.monotonic() - self.begun, 3),
+            "started_at": self.started_at,
+            "ended_at": _now(),
+        }
+
+    def _log_tail(self) -> str:
+        with open(f"{self.folder}/stderr.log", "rb") as stream:
+            stream.seek(max(0, self.logged - 2000) if self.logged < self.job["log_bytes"] else 0)
+            return stream.read(2000).decode("utf-8", "replace").strip()
+
+
+def limit_resources(*, file_bytes: int | None, open_files: int) -> None:
+    """Lower the limits of the calling process: no core files, files no larger, no more open files."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    count = open_files if hard == resource.RLIM_INFINITY else min(open_files, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+    if file_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+
+
+def _claim(folder: str) -> int:
+    """Take the folder's lock for life and leave the mark that it was started.
+
+    Raises
+    ------
+    AlreadyStarted
+        When another did so before, living or not.
+    """
+    lock = os.open(f"{folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + 2
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            # Held by a live shim, or for an instant by somebody who looks whether one lives.
+            if os.path.exists(f"{folder}/started") or time.monotonic() > deadline:
+                raise AlreadyStarted("this warden folder is guarded already") from None
+            time.sleep(0.01)
+    try:
+        os.close(os.open(f"{folder}/started", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        raise AlreadyStarted("this warden folder has been started before") from None
+    _sync_folder(folder)
+    return lock
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
+            return [int(word) for word in stream.read().split()]
+    except OSError:
+        return []
+
+
+def _ending(status: int | None, *, through_bwrap: bool) -> tuple[int | None, int | None]:
+    """(exit code, signal) of a wait status. bwrap reports a child killed by signal n as exit code 128 + n."""
+    if status is None:
+        return None, None
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return None, -code
+    if through_bwrap and 128 < code <= 128 + 64:
+        return code, code - 128
+    return code, None
+
+
+def _now() -> str:
+    moment = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1e6):06d}Z"
+
+
+def _say(message: Mapping[str, object]) -> None:
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(message).encode() + b"\n")
+
+
+def write_json(path: str, value: object) -> None:
+    """Write atomically: a reader sees nothing or all of it, also after a crash of the machine."""
+    fresh = f"{path}.fresh"
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as stream:
+        stream.write(json.dumps(value, indent=1).encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(fresh, path)
+    _sync_folder(os.path.dirname(path))
+
+
+def _sync_folder(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
