@@ -1,7 +1,7 @@
 """Builds a locked kernel environment: ``build.py NAME --uv UV --python PYTHON --target FOLDER``.
 
-Standard library alone, because it runs before anything is installed. What is already as it should be is left alone, so a
-second call takes a fraction of a second. `environment.json` is written last: a folder without it is half built, and
+Standard library alone, because it runs before anything is installed. What is already as it should be is left alone, so
+a second call takes a fraction of a second. `environment.json` is written last: a folder without it is half built, and
 nobody uses it.
 """
 
