@@ -100,3 +100,7 @@ class Books(Protocol):
     def read(self, work: Callable[[Reader], T]) -> T:
         """Do `work`, which only reads, on one consistent view."""
         ...
+
+    def answers(self) -> bool:
+        """Whether the store can be read now."""
+        ...

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 #: Execution option of a connection that only reads.
 READING = "swath_reading"
@@ -19,16 +20,25 @@ class DatabaseUnfit(RuntimeError):
     """The database URL is of a kind that the ledger is not kept on, or the file cannot be made."""
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, *, create: bool = True) -> Engine:
     """An engine for ``sqlite:////path`` or ``postgresql+psycopg://…``; a new SQLite file belongs to its owner alone.
+
+    Parameters
+    ----------
+    create
+        Whether a SQLite file that is not there may be made.
 
     Raises
     ------
     DatabaseUnfit
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # Not echoed: it may carry a password.
+        raise DatabaseUnfit("the database URL is not one") from None
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return _sqlite(parsed)
+        return _sqlite(parsed, create=create)
     if parsed.drivername == "postgresql+psycopg":
         return create_engine(parsed, pool_size=16, max_overflow=16, pool_recycle=1800)
     raise DatabaseUnfit(
@@ -36,10 +46,12 @@ def connect(url: str) -> Engine:
     )
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, *, create: bool) -> Engine:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise DatabaseUnfit("a ledger is not kept in memory: name a file, sqlite:////path/of/quota.sqlite")
     path = Path(url.database)
+    if not create and not path.is_file():
+        raise DatabaseUnfit("there is no database file at that place")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Made before SQLite would make it under the umask; -wal and -shm take over its mode.

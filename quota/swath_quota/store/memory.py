@@ -49,6 +49,9 @@ class MemoryBooks:
             contents = self._contents
         return work(_MemoryUnit(contents))
 
+    def answers(self) -> bool:
+        return True
+
 
 class _MemoryUnit:
     def __init__(self, contents: _Contents) -> None:

@@ -6,13 +6,15 @@ import time
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
 
-from swath_quota.store.engine import DatabaseUnfit
+from swath_quota.store.engine import READING, DatabaseUnfit
 
+#: Alembic's own table; named so that a database may be shared with other services' schemas.
+VERSION_TABLE = "quota_schema"
 #: Any number that no other user of the same database locks by: "quota" in ASCII.
 _LOCK = 0x71756F7461
 _WAL_ATTEMPTS = 100
@@ -71,11 +73,16 @@ def _use_wal(engine: Engine) -> None:
             connection.close()
 
 
-def ready(engine: Engine) -> bool:
-    """Whether the database answers."""
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
-    except OperationalError:
-        return False
-    return True
+def check_schema(engine: Engine) -> None:
+    """Only look whether the database is at `head`.
+
+    Raises
+    ------
+    DatabaseUnfit
+        It is not, or holds no ledger.
+    """
+    with engine.connect().execution_options(**{READING: True}) as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        found = context.get_current_revision()
+    if found != head():
+        raise DatabaseUnfit(f"the database is at revision {found or 'none'}, this Swath's ledger is at {head()}")

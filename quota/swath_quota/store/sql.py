@@ -86,6 +86,12 @@ class SqlBooks:
                 raise
             raise _unavailable(type(error.orig).__name__) from error
 
+    def answers(self) -> bool:
+        try:
+            return self.read(lambda reader: reader.account("") is None)
+        except Unavailable:
+            return False
+
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()

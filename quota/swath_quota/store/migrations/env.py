@@ -1,12 +1,13 @@
 """Run by Alembic: upgrades over the connection that `swath_quota.store.migrate` opened and locked."""
 
 from alembic import context
+from swath_quota.store.migrate import VERSION_TABLE
 from swath_quota.store.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    version_table="quota_schema",
+    version_table=VERSION_TABLE,
     transactional_ddl=True,
 )
 with context.begin_transaction():

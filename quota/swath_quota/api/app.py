@@ -1,0 +1,42 @@
+"""The quota service's application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from swath_service.app import create_app
+from swath_service.identity import Identity
+
+from swath_quota.api import holds, wallets
+from swath_quota.api.errors import STATUSES
+from swath_quota.services.desk import Desk
+from swath_quota.services.sweeper import Sweeper
+
+
+def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: float | None = None) -> FastAPI:
+    """The application under `prefix`; with `sweep_seconds` it also voids overdue holds, so often, while it is up."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweeper = Sweeper(desk, every_seconds=sweep_seconds) if sweep_seconds else None
+        if sweeper:
+            sweeper.start()
+        yield
+        if sweeper:
+            sweeper.stop()
+
+    app = create_app(
+        title="Swath quota",
+        version=version("swath"),
+        prefix=prefix,
+        identity=identity,
+        statuses=STATUSES,
+        lifespan=lifespan,
+    )
+    app.state.desk = desk
+    for router in (holds.router, wallets.router):
+        app.include_router(router, prefix=prefix.rstrip("/"))
+    return app

@@ -1,0 +1,21 @@
+"""The one table from what can go wrong to the status that says so."""
+
+from __future__ import annotations
+
+from swath_service.errors import SwathError
+
+from swath_quota.domain import errors
+
+STATUSES: dict[type[SwathError], int] = {
+    errors.CreditsExhausted: 402,
+    errors.NoSuchHold: 404,
+    errors.NoSuchWallet: 404,
+    errors.NoSuchTier: 404,
+    errors.HoldDiffers: 409,
+    errors.GrantDiffers: 409,
+    errors.CapturedDifferently: 409,
+    errors.HoldCaptured: 409,
+    errors.HoldReleased: 409,
+    errors.HoldExpired: 409,
+    errors.CaptureExceedsHold: 422,
+}
