@@ -1,0 +1,50 @@
+"""Fixtures that every room's tests may use: a scratch PostgreSQL."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+def _load(name: str) -> ModuleType:
+    """A module beside this file: pytest's importlib mode puts no folder of tests on ``sys.path``."""
+    spec = importlib.util.spec_from_file_location(f"swath_tests_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[object]:
+    """A cluster of the session's own; a machine without PostgreSQL fails here, with the package to install."""
+    scratch = _load("postgres_scratch")
+    try:
+        cluster = scratch.ScratchCluster()
+    except scratch.PostgresMissing as error:
+        pytest.fail(str(error), pytrace=False)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_cluster: object) -> str:
+    """SQLAlchemy's URL of the cluster's maintenance database."""
+    return str(postgres_cluster.url)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def postgres_database(postgres_cluster: object) -> Iterator[str]:
+    """SQLAlchemy's URL of a new, empty database, dropped after the test."""
+    with postgres_cluster.database() as url:  # type: ignore[attr-defined]
+        yield url
