@@ -1,0 +1,118 @@
+"""The services that JupyterHub starts and watches."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from swath_service.actor import Scope
+
+from swath_hub import secret
+from swath_hub.environment import archive_environment
+from swath_hub.settings import HubSettings
+from swath_hub.state import State
+
+# The rest of the operator's environment stays outside: it may hold credentials that no service needs.
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "PROJ_DATA", "GDAL_DATA")
+
+
+def kept_environment() -> dict[str, str]:
+    """What a process of Swath inherits of the operator's environment."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept.setdefault("LANG", "C.UTF-8")
+    return kept
+
+
+def ends_with_hub(command: list[str]) -> list[str]:
+    """`command`, told by the kernel when the hub dies: killed outright, a hub would leave services on their ports.
+
+    Only the service itself is told. What it has started for good (a run's warden) is not its concern.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
+
+
+def _service(name: str, port: int, *, command: list[str], environment: dict[str, str], cwd: Path) -> dict[str, Any]:
+    return {
+        "name": name,
+        "url": f"http://127.0.0.1:{port}",
+        "command": ends_with_hub(command),
+        "environment": {**kept_environment(), "HOME": str(cwd), "PYTHONUNBUFFERED": "1", **environment},
+        "cwd": str(cwd),
+        "display": name == "marketplace",
+        "oauth_no_confirm": True,
+        # A browser's cookie reads; what changes something needs a token in a header.
+        "oauth_client_allowed_scopes": [Scope.READ.value, f"access:services!service={name}"],
+        "timeout": 20,
+    }
+
+
+def managed_services(settings: HubSettings, state: State) -> list[dict[str, Any]]:
+    """JupyterHub's ``services``."""
+    folder, ports = settings.folder, state.ports
+    urls = {
+        "SWATH_DATA": str(folder.root),
+        "SWATH_URL": state.url,
+        "SWATH_QUOTA_URL": f"http://127.0.0.1:{ports['quota']}/services/quota/",
+        "SWATH_MARKETPLACE_URL": f"http://127.0.0.1:{ports['marketplace']}/services/marketplace/",
+        "SWATH_ARCHIVE_URL": f"http://127.0.0.1:{ports['archive']}/services/archive/",
+        **archive_environment(str(settings.archive_folder)),
+    }
+    allowed = {
+        "SWATH_ALLOW_NO_BWRAP": "1" if settings.allow_no_bwrap else "",
+        "SWATH_ALLOW_NO_CGROUPS": "1" if settings.allow_no_cgroups else "",
+    }
+    services = []
+    for name in ("quota", "marketplace", "archive"):
+        own = {**urls, **({key: value for key, value in allowed.items() if value} if name == "marketplace" else {})}
+        if name != "archive":
+            own["SWATH_DATABASE_URL"] = f"sqlite:///{folder.service(name) / f'{name}.sqlite'}"
+        services.append(
+            _service(
+                name,
+                ports[name],
+                command=[sys.executable, "-m", f"swath_{name}"],
+                environment=own,
+                cwd=folder.service(name),
+            )
+        )
+    services.append(_dask_gateway(settings, state))
+    if settings.idle_timeout_seconds:
+        services.append(_idle_culler(settings))
+    return services
+
+
+def _dask_gateway(settings: HubSettings, state: State) -> dict[str, Any]:
+    folder = settings.folder
+    return _service(
+        "dask-gateway",
+        state.ports["dask_gateway"],
+        command=[sys.executable, "-m", "swath_hub.dask"],
+        environment={
+            **settings.to_environment(),
+            "SWATH_URL": state.url,
+            "DASK_GATEWAY_ENCRYPT_KEYS": secret.dask_database_key(folder.secrets),
+            "DASK_GATEWAY_PROXY_TOKEN": secret.dask_proxy_token(folder.secrets),
+        },
+        cwd=folder.clusters,
+    )
+
+
+def _idle_culler(settings: HubSettings) -> dict[str, Any]:
+    timeout = settings.idle_timeout_seconds
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterhub_idle_culler",
+        f"--timeout={timeout}",
+        f"--cull-every={max(10, min(300, timeout // 2))}",
+    ]
+    return {
+        "name": "idle-culler",
+        "command": ends_with_hub(command),
+        "environment": kept_environment(),
+        "display": False,
+    }
