@@ -15,6 +15,7 @@ Under a warden (runs)
     ``warden.read_exit(folder) -> Exit | None`` · ``warden.reap(folder) -> bool``
 Without a warden (Lab servers, Dask workers: the caller manages the process)
     ``[*enter_command(group, limits), *command(spec)]`` as arguments, then ``remove_group(group)`` when it has ended.
+    ``group_name("lab", str(data_folder), user)`` makes names that are unique on the machine.
 Users' ids and what they wrote
     ``UidRegistry(path).uid_for("run:…" | "user:…")`` · ``.release(key)``
     ``hand_over(path, uid)`` · ``safe_files(root, max_files=…, max_bytes=…)``
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from swath_sandbox.cgroups import Group as Group
     from swath_sandbox.cgroups import Limits as Limits
     from swath_sandbox.cgroups import Usage as Usage
+    from swath_sandbox.cgroups import group_name as group_name
     from swath_sandbox.cgroups import open_group as open_group
     from swath_sandbox.cgroups import remove_group as remove_group
     from swath_sandbox.checks import Check as Check
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     from swath_sandbox.warden import State as State
 
 _HOMES = {
-    "cgroups": ("Group", "Limits", "Usage", "open_group", "remove_group"),
+    "cgroups": ("Group", "Limits", "Usage", "group_name", "open_group", "remove_group"),
     "bubblewrap": ("command", "enter_command"),
     "checks": ("Check", "Isolation", "check_isolation", "doctor"),
     "errors": (

@@ -9,15 +9,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import platform
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from swath_sandbox import seccomp
 from swath_sandbox.cgroups import Limits
-from swath_sandbox.errors import SandboxUnavailable
+from swath_sandbox.errors import SandboxError, SandboxUnavailable
 from swath_sandbox.spec import Sandbox, pair
 
 _ETC = (
@@ -50,11 +53,18 @@ def command(spec: Sandbox, *, ready_fd: int | None = None) -> list[str]:
         When bwrap (or, as root, setpriv) is not installed.
     """
     bwrap = find_program("bwrap")
+    _refuse_led_astray(spec)
     root = os.geteuid() == 0
     inner = [*_drop(spec)] if root else []
     if ready_fd is not None:
         inner += ["/bin/sh", "-c", _READY % (ready_fd, ready_fd), "sh"]
-    return [bwrap, *_namespaces(spec, root=root), *_file_system(spec), *_unset(spec), "--", *inner, *spec.argv]
+    options = [*_namespaces(spec, root=root), *_file_system(spec), *_unset(spec)]
+    if not seccomp.supported():
+        return [bwrap, *options, "--", *inner, *spec.argv]
+    # bwrap reads the filter from a descriptor, which arguments alone cannot open.
+    name = _generated("filter", seccomp.program(platform.machine()))
+    open_filter = ["/bin/sh", "-c", 'filter=$1; shift; exec "$@" 9<"$filter"', "sh", str(name)]
+    return [*open_filter, bwrap, "--seccomp", "9", *options, "--", *inner, *spec.argv]
 
 
 def bare_command(spec: Sandbox, *, ready_fd: int | None = None) -> list[str]:
@@ -115,23 +125,25 @@ def bwrap_version() -> tuple[int, ...]:
 
 def state_folder() -> Path:
     """Folder of generated files: only we can write it, everybody may read."""
-    if os.geteuid() == 0:
-        folder = Path("/run/swath-sandbox")
-    else:
-        folder = Path(os.environ.get("XDG_RUNTIME_DIR") or Path.home() / ".cache") / "swath-sandbox"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
-        found = folder.lstat()
-        if (
-            found.st_uid == os.geteuid()
-            and not found.st_mode & 0o022
-            and folder.is_dir()
-            and os.access(folder, os.W_OK)
-        ):
+    uid = os.geteuid()
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{uid}")
+    places = [runtime, Path(tempfile.gettempdir()) / f"swath-{uid}"] if uid else [Path("/run")]
+    for place in places:
+        folder = place / "swath-sandbox"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+            # In a shared /tmp somebody else may have made either of them first.
+            ours = [_is_ours(path) for path in (place, folder)]
+        except OSError:
+            continue
+        if all(ours) and os.access(folder, os.W_OK):
             return folder
-    except OSError:
-        pass
     return _private_folder()
+
+
+def _is_ours(folder: Path) -> bool:
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 @functools.cache
@@ -215,18 +227,32 @@ def _etc(spec: Sandbox) -> list[tuple[str, Path, str]]:
         binds.append(("--ro-bind-try", Path("/etc/hosts"), "/etc/hosts"))
     else:
         generated["hosts"] = f"127.0.0.1 localhost {spec.hostname}\n::1 localhost ip6-localhost ip6-loopback\n"
-    return binds + [("--ro-bind", _generated(name, text), f"/etc/{name}") for name, text in generated.items()]
+    return binds + [
+        ("--ro-bind", _generated(name, text.encode("ascii")), f"/etc/{name}") for name, text in generated.items()
+    ]
 
 
-def _generated(name: str, text: str) -> Path:
+def _generated(name: str, data: bytes) -> Path:
     """Content-addressed, so that any number of sandboxes share a file and none is ever changed under one."""
-    path = state_folder() / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    path = state_folder() / f"{name}-{hashlib.sha256(data).hexdigest()[:16]}"
     if not path.exists():
         fresh = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-        fresh.write_text(text, encoding="ascii")
+        fresh.write_bytes(data)
         fresh.chmod(0o644)
         fresh.replace(path)
     return path
+
+
+def _refuse_led_astray(spec: Sandbox) -> None:
+    """Refuse to bind below a folder in which the sandboxed user can swap names: root would follow its links."""
+    for source, _ in spec.binds():
+        for folder in source.parents:
+            try:
+                owner = folder.lstat().st_uid
+            except FileNotFoundError as error:
+                raise SandboxError(f"nothing to bind at {source}: {folder} does not exist") from error
+            if os.geteuid() == 0 and owner == spec.inner_uid:
+                raise SandboxError(f"{source} cannot be bound: {folder} belongs to the sandbox's own user")
 
 
 def _unset(spec: Sandbox) -> list[str]:

@@ -11,11 +11,8 @@ import signal
 import time
 
 from swath_sandbox.errors import CgroupsUnavailable, GroupBusy
+from swath_sandbox.hierarchies import PREFIX, Hierarchy, find_hierarchy, mounts, read, write
 
-PREFIX = "swath-"
-#: Without these two there is no group; a missing CPU controller is told through `Group.missing`.
-REQUIRED = ("memory", "pids")
-WANTED = ("memory", "pids", "cpu", "cpuacct")
 _CPU_PERIOD_US = 100_000
 _NAME_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
@@ -58,16 +55,6 @@ class Usage:
         self.oom_kills = oom_kills
 
 
-class Hierarchy:
-    """Where groups can be made: one parent folder per controller (v1), or one for all (v2)."""
-
-    __slots__ = ("parents", "version")
-
-    def __init__(self, *, version: int, parents: dict[str, str]) -> None:
-        self.version = version
-        self.parents = parents
-
-
 class Group:
     """One control group. Every method may be repeated; after `remove` all are no-ops."""
 
@@ -97,14 +84,14 @@ class Group:
     def add(self, pid: int) -> None:
         """Move process `pid` in; 0 is the caller. Only what it does from now on counts."""
         for folder in self._folders():
-            _write(folder, "cgroup.procs", str(pid))
+            write(folder, "cgroup.procs", str(pid))
 
     def pids(self) -> set[int]:
         """Return the live processes of the group and of groups made below it."""
         found: set[int] = set()
         for folder in self._folders():
             for path, _, _ in os.walk(folder):
-                found.update(int(word) for word in _read(path, "cgroup.procs").split())
+                found.update(int(word) for word in read(path, "cgroup.procs").split())
         found.discard(0)
         return found
 
@@ -115,9 +102,9 @@ class Group:
     def kill_all(self, timeout_seconds: float = 10.0) -> bool:
         """SIGKILL everything in the group until it is empty; whether it is."""
         # No new process may appear while we kill: a fork bomb otherwise races the loop.
-        _write(self.folders.get("pids", ""), "pids.max", "0", quiet=True)
+        write(self.folders.get("pids", ""), "pids.max", "0", quiet=True)
         if self.version == 2:
-            _write(self.folders["memory"], "cgroup.kill", "1", quiet=True)
+            write(self.folders["memory"], "cgroup.kill", "1", quiet=True)
         deadline = time.monotonic() + timeout_seconds
         while True:
             pids = self.pids()
@@ -147,27 +134,6 @@ class Group:
         return sorted(set(self.folders.values()))
 
 
-def find_hierarchy(proc_self: str = "/proc/self") -> Hierarchy:
-    """Find where this process may make groups.
-
-    Raises
-    ------
-    CgroupsUnavailable
-        With the reason for both versions and the mend.
-    """
-    mounts, own = _mounts(proc_self), _own_groups(proc_self)
-    reasons: list[str] = []
-    for attempt in (_find_v2, _find_v1):
-        found = attempt(mounts, own)
-        if isinstance(found, Hierarchy):
-            return found
-        reasons.append(found)
-    raise CgroupsUnavailable(
-        "no control group can be made here: " + "; ".join(reasons) + ". Mend: run as root, or start with "
-        "`systemd-run --user --scope -p Delegate=yes -- swath up` on a machine with systemd and cgroup v2"
-    )
-
-
 def open_group(name: str, limits: Limits, *, hierarchy: Hierarchy | None = None) -> Group:
     """Make the group `name` afresh with `limits`.
 
@@ -194,167 +160,82 @@ def open_group(name: str, limits: Limits, *, hierarchy: Hierarchy | None = None)
     return group
 
 
-def remove_group(name: str, *, hierarchy: Hierarchy | None = None) -> bool:
-    """Kill whatever is in the group `name` and delete it; True when nothing is left, also when it never was."""
-    group = group_at(name, hierarchy or find_hierarchy())
-    return group.kill_all() and group.remove()
+def remove_group(name: str, *, proc_self: str = "/proc/self") -> bool:
+    """Kill whatever is in the group `name` and delete it; True when nothing is left, also when it never was.
+
+    It is looked for in the whole hierarchy: who made it may have stood in another group than we do, before a restart.
+    """
+    _check_name(name)
+    done = True
+    for kind, _, mount_point, options in mounts(proc_self):
+        for path, folders, _ in os.walk(mount_point):
+            if f"{PREFIX}{name}" in folders:
+                controller = "memory" if kind == "cgroup2" else options
+                found = {controller: f"{path}/{PREFIX}{name}"}
+                group = Group(name=name, version=2 if kind == "cgroup2" else 1, folders=found)
+                done = group.kill_all() and group.remove() and done
+    return done
+
+
+def group_name(*parts: str) -> str:
+    """Make a name for a group from any texts, e.g. ``group_name("lab", str(data_folder), user)``.
+
+    Different parts never give the same name: two installations beside each other must not meet in a group.
+    """
+    import hashlib
+
+    shown = "-".join("".join(c for c in os.path.basename(part) if c in _NAME_LETTERS)[:24] for part in parts)
+    digest = hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]
+    return f"{shown[:80]}-{digest}".lstrip("-.")
 
 
 def group_at(name: str, place: Hierarchy) -> Group:
-    if not 0 < len(name) <= 120 or not set(name) <= _NAME_LETTERS or name.startswith("."):
-        raise ValueError(f"not a name for a control group: {name!r}")
+    _check_name(name)
     folders = {controller: f"{parent}/{PREFIX}{name}" for controller, parent in place.parents.items()}
     return Group(name=name, version=place.version, folders=folders)
 
 
-def _mounts(proc_self: str) -> list[tuple[str, str, str, str]]:
-    """(filesystem type, root inside it, mount point, super options) of every mounted hierarchy."""
-    rows: list[tuple[str, str, str, str]] = []
-    for line in _read(proc_self, "mountinfo").splitlines():
-        before, _, after = line.partition(" - ")
-        left, right = before.split(), after.split()
-        if right and right[0] in ("cgroup", "cgroup2"):
-            rows.append((right[0], left[3], left[4], right[-1]))
-    return rows
-
-
-def _own_groups(proc_self: str) -> dict[str, str]:
-    """Path of this process's group by controller; the empty name is v2."""
-    groups: dict[str, str] = {}
-    for line in _read(proc_self, "cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        groups.update(dict.fromkeys(controllers.split(","), path))
-    return groups
-
-
-def _below(root: str, mount_point: str, path: str) -> str:
-    """Folder of group `path` under a mount that shows the hierarchy from `root` on."""
-    inner = path[len(root) :] if root != "/" and path.startswith(root) else path
-    return (mount_point + "/" + inner.strip("/")).rstrip("/")
-
-
-def _find_v2(mounts: list[tuple[str, str, str, str]], own: dict[str, str]) -> Hierarchy | str:
-    rows = [row for row in mounts if row[0] == "cgroup2"]
-    if not rows:
-        return "cgroup v2 is not mounted"
-    _, root, mount_point, _ = rows[0]
-    folder = _below(root, mount_point, own.get("", "/"))
-    offered = _read(folder, "cgroup.controllers").split() or _read(mount_point, "cgroup.controllers").split()
-    if not set(REQUIRED) <= set(offered):
-        return f"cgroup v2 at {mount_point} offers {' '.join(offered) or 'no controllers'} here, not memory and pids"
-    own_folder = folder
-    # A group that was delegated to us is the place meant for this; else any ancestor that shares out controllers
-    # already; else (in a container, say) our own group, emptied.
-    if _writable(own_folder) and _is_delegated(own_folder):
-        _share_out(own_folder)
-    while folder.startswith(mount_point):
-        if _writable(folder) and _enabled(folder):
-            return _v2_at(folder)
-        folder = os.path.dirname(folder)
-    if _writable(own_folder):
-        _share_out(own_folder)
-        if _enabled(own_folder):
-            return _v2_at(own_folder)
-    return "no cgroup v2 group that this user may write has the controllers memory and pids"
-
-
-def _v2_at(folder: str) -> Hierarchy:
-    names = set(_read(folder, "cgroup.subtree_control").split()) & {"memory", "pids", "cpu"}
-    return Hierarchy(version=2, parents=dict.fromkeys(sorted(names), folder))
-
-
-def _writable(folder: str) -> bool:
-    files = (folder, f"{folder}/cgroup.procs", f"{folder}/cgroup.subtree_control")
-    return all(os.access(path, os.W_OK) for path in files)
-
-
-def _is_delegated(folder: str) -> bool:
-    """Whether systemd marked the group with `Delegate=yes` (since version 251)."""
-    for name in ("user.delegate", "trusted.delegate"):
-        try:
-            if os.getxattr(folder, name) == b"1":
-                return True
-        except OSError:
-            continue
-    return False
-
-
-def _share_out(folder: str) -> None:
-    """Empty our own group and enable the controllers for groups below it."""
-    _leave(folder)
-    for controller in ("memory", "pids", "cpu"):
-        _write(folder, "cgroup.subtree_control", f"+{controller}", quiet=True)
-
-
-def _enabled(folder: str) -> bool:
-    return set(REQUIRED) <= set(_read(folder, "cgroup.subtree_control").split())
-
-
-def _leave(folder: str) -> None:
-    """Move the processes of our own delegated group into a leaf of it.
-
-    A v2 group may have processes or share out controllers, never both.
-    """
-    leaf = f"{folder}/{PREFIX}services"
-    try:
-        os.makedirs(leaf, exist_ok=True)
-    except OSError:
-        return
-    for pid in _read(folder, "cgroup.procs").split():
-        _write(leaf, "cgroup.procs", pid, quiet=True)
-
-
-def _find_v1(mounts: list[tuple[str, str, str, str]], own: dict[str, str]) -> Hierarchy | str:
-    parents: dict[str, str] = {}
-    for kind, root, mount_point, options in mounts:
-        if kind != "cgroup":
-            continue
-        for controller in set(options.split(",")) & set(WANTED):
-            folder = _below(root, mount_point, own.get(controller, "/"))
-            if os.access(folder, os.W_OK) and os.path.exists(f"{folder}/cgroup.procs"):
-                parents[controller] = folder
-    lacking = [controller for controller in REQUIRED if controller not in parents]
-    if lacking:
-        return f"cgroup v1 controllers not writable or not mounted: {' '.join(lacking)}"
-    return Hierarchy(version=1, parents=parents)
+def _check_name(name: str) -> None:
+    if not 0 < len(name) <= 120 or not set(name) <= _NAME_LETTERS or name.startswith("."):
+        raise ValueError(f"not a name for a control group: {name!r}")
 
 
 def _limit_v1(group: Group, limits: Limits) -> None:
     memory = group.folders["memory"]
-    _write(memory, "memory.limit_in_bytes", str(limits.memory_bytes))
+    write(memory, "memory.limit_in_bytes", str(limits.memory_bytes))
     # Absent without swap accounting; then swap is not limited apart from memory.
-    _write(memory, "memory.memsw.limit_in_bytes", str(limits.memory_bytes), quiet=True)
-    _write(group.folders["pids"], "pids.max", str(limits.pids))
+    write(memory, "memory.memsw.limit_in_bytes", str(limits.memory_bytes), quiet=True)
+    write(group.folders["pids"], "pids.max", str(limits.pids))
     if "cpu" in group.folders:
-        _write(group.folders["cpu"], "cpu.cfs_period_us", str(_CPU_PERIOD_US))
-        _write(group.folders["cpu"], "cpu.cfs_quota_us", str(max(1000, round(limits.cpus * _CPU_PERIOD_US))))
+        write(group.folders["cpu"], "cpu.cfs_period_us", str(_CPU_PERIOD_US))
+        write(group.folders["cpu"], "cpu.cfs_quota_us", str(max(1000, round(limits.cpus * _CPU_PERIOD_US))))
 
 
 def _limit_v2(group: Group, limits: Limits) -> None:
     folder = group.folders["memory"]
-    _write(folder, "memory.max", str(limits.memory_bytes))
-    _write(folder, "memory.swap.max", "0", quiet=True)
+    write(folder, "memory.max", str(limits.memory_bytes))
+    write(folder, "memory.swap.max", "0", quiet=True)
     # Kill the whole group: half a run after an out-of-memory kill tells lies.
-    _write(folder, "memory.oom.group", "1", quiet=True)
-    _write(folder, "pids.max", str(limits.pids))
+    write(folder, "memory.oom.group", "1", quiet=True)
+    write(folder, "pids.max", str(limits.pids))
     if "cpu" in group.folders:
-        _write(folder, "cpu.max", f"{max(1000, round(limits.cpus * _CPU_PERIOD_US))} {_CPU_PERIOD_US}")
+        write(folder, "cpu.max", f"{max(1000, round(limits.cpus * _CPU_PERIOD_US))} {_CPU_PERIOD_US}")
 
 
 def _usage_v1(folders: dict[str, str]) -> Usage:
     memory = folders["memory"]
     return Usage(
-        cpu_seconds=_number(_read(folders.get("cpuacct", ""), "cpuacct.usage")) / 1e9,
-        peak_memory_bytes=_number(_read(memory, "memory.max_usage_in_bytes")),
-        oom_kills=_field(_read(memory, "memory.oom_control"), "oom_kill"),
+        cpu_seconds=_number(read(folders.get("cpuacct", ""), "cpuacct.usage")) / 1e9,
+        peak_memory_bytes=_number(read(memory, "memory.max_usage_in_bytes")),
+        oom_kills=_field(read(memory, "memory.oom_control"), "oom_kill"),
     )
 
 
 def _usage_v2(folder: str) -> Usage:
     return Usage(
-        cpu_seconds=_field(_read(folder, "cpu.stat"), "usage_usec") / 1e6,
-        peak_memory_bytes=_number(_read(folder, "memory.peak") or _read(folder, "memory.current")),
-        oom_kills=_field(_read(folder, "memory.events"), "oom_kill"),
+        cpu_seconds=_field(read(folder, "cpu.stat"), "usage_usec") / 1e6,
+        peak_memory_bytes=_number(read(folder, "memory.peak") or read(folder, "memory.current")),
+        oom_kills=_field(read(folder, "memory.events"), "oom_kill"),
     )
 
 
@@ -368,27 +249,6 @@ def _field(text: str, name: str) -> int:
         if len(words) == 2 and words[0] == name:
             return int(words[1])
     return 0
-
-
-def _read(folder: str, name: str) -> str:
-    try:
-        with open(f"{folder}/{name}", encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except OSError:
-        return ""
-
-
-def _write(folder: str, name: str, value: str, *, quiet: bool = False) -> None:
-    # Opened without O_CREAT: a file that is not there is a controller that is not there.
-    try:
-        fd = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(fd, value.encode("ascii"))
-        finally:
-            os.close(fd)
-    except OSError:
-        if not quiet:
-            raise
 
 
 def _remove_tree(folder: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from swath_sandbox import cgroups
+from swath_sandbox import cgroups, seccomp
 from swath_sandbox.bubblewrap import bwrap_version, command, find_program
 from swath_sandbox.errors import SandboxError, SandboxUnavailable
 from swath_sandbox.spec import Allow, Sandbox
@@ -38,7 +39,7 @@ class Isolation:
 def doctor() -> list[Check]:
     """Try everything a sandbox needs, really; nothing is left behind."""
     checks = [_check_bwrap(), _check_setpriv()] if os.geteuid() == 0 else [_check_bwrap(), _check_user_namespaces()]
-    return [*checks, *_check_cgroups()]
+    return [*checks, *_check_cgroups(), _check_seccomp()]
 
 
 def check_isolation(allow: Collection[Allow] = ()) -> Isolation:
@@ -148,6 +149,17 @@ def _check_cgroups() -> list[Check]:
             )
         )
     return checks
+
+
+def _check_seccomp() -> Check:
+    lost = "sandboxed code may make user namespaces, read kernel keyrings and open vsock sockets to the hypervisor"
+    machine = platform.machine()
+    known = seccomp.supported(machine)
+    if known and "Seccomp:" in _read("/proc/self/status"):
+        return Check(name="seccomp", ok=True, required=False, detail=f"a filter for {machine}")
+    detail = "the kernel has no seccomp" if known else f"there is no filter for {machine}"
+    mend = "use a kernel with CONFIG_SECCOMP_FILTER" if known else "use an x86_64 or aarch64 machine"
+    return Check(name="seccomp", ok=False, required=False, detail=detail, lost=lost, mend=mend)
 
 
 def _read(path: str) -> str:

@@ -12,8 +12,8 @@ import signal
 import sys
 
 from swath_sandbox import cgroups
+from swath_sandbox.claims import limit_resources
 from swath_sandbox.errors import CgroupsUnavailable, SandboxError
-from swath_sandbox.shim import limit_resources
 
 FAILED = 126
 

@@ -7,7 +7,6 @@ it dies, bwrap's ``--die-with-parent`` takes the sandbox along. Kept free of hea
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import resource
@@ -15,10 +14,10 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any
 
-from swath_sandbox import cgroups, processes, tree
+from swath_sandbox import cgroups, hierarchies, processes, tree
+from swath_sandbox.claims import claim, limit_resources, now, say, write_json
 from swath_sandbox.errors import AlreadyStarted, SandboxError, UnsafeFile
 
 READY_FD = 5
@@ -33,7 +32,7 @@ def main() -> None:
     try:
         shim = Shim(folder)
     except (AlreadyStarted, OSError, ValueError, KeyError) as error:
-        _say({"error": type(error).__name__, "message": str(error)})
+        say({"error": type(error).__name__, "message": str(error)})
         os._exit(1)
     shim.run()
     os._exit(0)
@@ -46,7 +45,7 @@ class Shim:
         self.folder = folder
         with open(f"{folder}/command.json", "rb") as stream:
             self.job: dict[str, Any] = json.load(stream)
-        self.lock = _claim(folder)
+        self.lock = claim(folder)
         self.cause: str | None = None
         self.message = ""
         self.ready = False
@@ -57,21 +56,22 @@ class Shim:
         self.killed = False
         self.group: cgroups.Group | None = None
         self.begun = time.monotonic()
-        self.started_at = _now()
+        self.started_at = now()
         self.wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         for signum in _STOP_SIGNALS:
             signal.signal(signum, self._on_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        place = cgroups.find_hierarchy() if self.job["limits"] else None
-        if place:
+        self.place: hierarchies.Hierarchy | None = None
+        if self.job["limits"]:
             # Recorded before it is made, so that `reap` finds it whenever this process dies.
-            self.group = cgroups.group_at(self.job["group"], place)
-        self.place = place
+            with contextlib.suppress(SandboxError):
+                self.place = hierarchies.find_hierarchy()
+                self.group = cgroups.group_at(self.job["group"], self.place)
         handle = {"pid": os.getpid(), "start_time": processes.start_time(os.getpid()), "boot_id": processes.boot_id()}
         record = {**handle, "started_at": self.started_at, "group": self.group.as_dict() if self.group else None}
         write_json(f"{folder}/warden.json", record)
-        _say(handle)
+        say(handle)
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.dup2(null, 1)
@@ -99,7 +99,7 @@ class Shim:
         self.ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.log_read, False)
         os.set_blocking(self.ready_read, False)
-        if self.group:
+        if self.job["limits"]:
             limits = cgroups.Limits(**self.job["limits"])
             self.group = cgroups.open_group(self.job["group"], limits, hierarchy=self.place)
         warden = os.getpid()
@@ -150,7 +150,7 @@ class Shim:
             if kill_at is not None and now >= kill_at:
                 self._kill()
                 kill_at = now + 1
-            times = [t for t in (deadline if not self.cause else None, kill_at, next_disk or None) if t is not None]
+            times = [t for t in ((kill_at,) if self.cause else (deadline, next_disk or None)) if t is not None]
             timeout = max(0.0, min(times) - time.monotonic()) if times else None
             for fd in select.select(list(streams), [], [], timeout)[0]:
                 if self._drain(fd):
@@ -181,7 +181,8 @@ class Shim:
 
     def _drain(self, fd: int) -> bool:
         """Take what stands in a pipe; whether it has ended."""
-        while True:
+        # Not until it is empty: a command that never stops writing would keep us from looking at the clock.
+        for _ in range(16):
             try:
                 data = os.read(fd, 65536)
             except BlockingIOError:
@@ -192,6 +193,7 @@ class Shim:
                 self._keep(data)
             if not data:
                 return True
+        return False
 
     def _keep(self, data: bytes) -> None:
         room = self.job["log_bytes"] - self.logged
@@ -261,50 +263,13 @@ class Shim:
             "oom_kills": oom_kills,
             "wall_seconds": round(time.monotonic() - self.begun, 3),
             "started_at": self.started_at,
-            "ended_at": _now(),
+            "ended_at": now(),
         }
 
     def _log_tail(self) -> str:
         with open(f"{self.folder}/stderr.log", "rb") as stream:
             stream.seek(max(0, self.logged - 2000) if self.logged < self.job["log_bytes"] else 0)
             return stream.read(2000).decode("utf-8", "replace").strip()
-
-
-def limit_resources(*, file_bytes: int | None, open_files: int) -> None:
-    """Lower the limits of the calling process: no core files, files no larger, no more open files."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    count = open_files if hard == resource.RLIM_INFINITY else min(open_files, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
-    if file_bytes:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
-
-
-def _claim(folder: str) -> int:
-    """Take the folder's lock for life and leave the mark that it was started.
-
-    Raises
-    ------
-    AlreadyStarted
-        When another did so before, living or not.
-    """
-    lock = os.open(f"{folder}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + 2
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            # Held by a live shim, or for an instant by somebody who looks whether one lives.
-            if os.path.exists(f"{folder}/started") or time.monotonic() > deadline:
-                raise AlreadyStarted("this warden folder is guarded already") from None
-            time.sleep(0.01)
-    try:
-        os.close(os.open(f"{folder}/started", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        raise AlreadyStarted("this warden folder has been started before") from None
-    _sync_folder(folder)
-    return lock
 
 
 def _children(pid: int) -> list[int]:
@@ -325,33 +290,3 @@ def _ending(status: int | None, *, through_bwrap: bool) -> tuple[int | None, int
     if through_bwrap and 128 < code <= 128 + 64:
         return code, code - 128
     return code, None
-
-
-def _now() -> str:
-    moment = time.time()
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1e6):06d}Z"
-
-
-def _say(message: Mapping[str, object]) -> None:
-    with contextlib.suppress(OSError):
-        os.write(1, json.dumps(message).encode() + b"\n")
-
-
-def write_json(path: str, value: object) -> None:
-    """Write atomically: a reader sees nothing or all of it, also after a crash of the machine."""
-    fresh = f"{path}.fresh"
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as stream:
-        stream.write(json.dumps(value, indent=1).encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(fresh, path)
-    _sync_folder(os.path.dirname(path))
-
-
-def _sync_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

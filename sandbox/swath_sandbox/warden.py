@@ -21,6 +21,7 @@ from typing import Any
 from swath_sandbox import cgroups, processes, shim
 from swath_sandbox.bubblewrap import bare_command, command, outside, python_command
 from swath_sandbox.checks import check_isolation
+from swath_sandbox.claims import write_json
 from swath_sandbox.errors import AlreadyStarted, SandboxError
 from swath_sandbox.spec import Job
 
@@ -114,7 +115,7 @@ def prepare(folder: Path, job: Job) -> None:
         "open_files": job.open_files,
     }
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    shim.write_json(f"{folder}/command.json", record)
+    write_json(f"{folder}/command.json", record)
 
 
 def launch(folder: Path) -> Handle:
