@@ -35,9 +35,11 @@ if TYPE_CHECKING:
         Gt,
         Interval,
         Le,
+        Len,
         Lt,
         MaxLen,
         MinLen,
+        MultipleOf,
         Pattern,
         TemporalInterval,
     )
@@ -50,9 +52,11 @@ __all__ = [
     "Gt",
     "Interval",
     "Le",
+    "Len",
     "Lt",
     "MaxLen",
     "MinLen",
+    "MultipleOf",
     "Pattern",
     "SwathError",
     "TemporalInterval",
@@ -74,7 +78,7 @@ __all__ = [
 ]
 
 _API = "algorithms environments get_run login publish run runs validate wallet whoami"
-_TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Lt MaxLen MinLen Pattern TemporalInterval"
+_TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Len Lt MaxLen MinLen MultipleOf Pattern TemporalInterval"
 _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),
     **dict.fromkeys(_TYPES.split(), "swath.types"),

@@ -38,7 +38,10 @@ class Root(TyperGroup):
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         """Import the verb that was asked for, then go on as usual."""
         name = args[0]
-        if name not in self.commands and (found := verbs.load(name)) is not None:
+        if (
+            name not in self.commands
+            and (found := verbs.load(name, servers=verbs.is_servers(name, args[1:]))) is not None
+        ):
             self.commands[name] = _as_command(name, found)
         elif name not in self.commands:
             # Only so that a misspelt verb is answered with the nearest ones.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -55,7 +55,7 @@ CLIENT: dict[str, Verb] = {
         "Runs",
         "runs",
         runs="List your runs.",
-        status="Show one run.",
+        status="Show one run; without one, whether Swath runs on this machine.",
         logs="Print the log of a run.",
         results="List or fetch the results of a run.",
         cancel="Cancel a run.",
@@ -71,23 +71,40 @@ SERVER_HELP: dict[str, str] = {
 }
 
 
+#: Verbs that both know: of one run, said with its id, and of the servers on this machine, said without.
+SHARED = frozenset({"status"})
+
+
 def server_verbs() -> dict[str, EntryPoint]:
     """Verbs that installed packages bring along, without importing them. A verb of the client cannot be replaced."""
     return {point.name: point for point in entry_points(group=GROUP) if point.name not in CLIENT}
 
 
-def load(name: str) -> typer.Typer | Callable[..., Any] | None:
+def is_servers(name: str, arguments: Sequence[str]) -> bool:
+    """Whether a verb that both know is meant as the servers' one: no run is named, and the servers are here."""
+    if name not in SHARED or {"-h", "--help"} & set(arguments):
+        return False
+    unnamed = all(argument.startswith("-") for argument in arguments) or "--data" in arguments
+    return unnamed and any(point.name == name for point in entry_points(group=GROUP))
+
+
+def load(name: str, *, servers: bool = False) -> typer.Typer | Callable[..., Any] | None:
     """The function or application behind a verb; ``None`` when nobody knows it.
+
+    Parameters
+    ----------
+    servers
+        Whether the servers' verb is meant where both know one of that name.
 
     Raises
     ------
     MissingPackage
         The verb is known and what it needs is not installed.
     """
-    if name in CLIENT:
+    if name in CLIENT and not servers:
         module, _, attribute = CLIENT[name].where.partition(":")
         return _checked(getattr(importlib.import_module(module), attribute))
-    point = server_verbs().get(name)
+    point = next((point for point in entry_points(group=GROUP) if point.name == name), None)
     if point is None:
         if name in SERVER_HELP:
             raise _not_installed(name)
@@ -98,7 +115,7 @@ def load(name: str) -> typer.Typer | Callable[..., Any] | None:
         raise _not_installed(name, lacks=error.name or "") from error
 
 
-def _checked(found: Any) -> typer.Typer | Callable[..., Any]:
+def _checked(found: object) -> typer.Typer | Callable[..., Any]:
     if isinstance(found, typer.Typer) or callable(found):
         return found
     raise TypeError(f"an entry point of {GROUP!r} must be a function or a typer.Typer, not {type(found).__name__}")

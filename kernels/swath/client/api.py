@@ -1,0 +1,199 @@
+"""What `import swath` offers over HTTP, as functions."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Mapping
+from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from swath.client import algorithms as _algorithms
+from swath.client import runs as _runs
+from swath.client import session
+from swath.client import wallet as _wallet
+from swath.client.algorithms import Algorithms, PublishedVersion, Reference, Validation
+from swath.client.errors import Invalid, NotSignedIn
+from swath.client.http import MARKETPLACE, Api
+from swath.client.run import Run
+from swath.client.runs import Runs
+from swath.client.session import Identity
+from swath.client.values import parameters_json
+from swath.client.wallet import Wallet
+
+
+def run(
+    algorithm: str,
+    /,
+    *,
+    budget: float | int | str | Decimal | None = None,
+    idempotency_key: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Run:
+    """Run an algorithm.
+
+    >>> run = swath.run("ada/ndvi-timeseries@^1", spatial_extent=field, temporal_extent=("2023-04-01", "2023-10-01"))
+    >>> run.wait().results["ndvi"].open()
+
+    Parameters
+    ----------
+    algorithm
+        ``owner/name``, or ``owner/name@range`` with a version (``1.2.3``) or a range (``^1``, ``~1.2``, ``>=1,<2``).
+    budget
+        The most credits it may cost; by default what the version's limits allow.
+    idempotency_key
+        Two calls with the same key are one run. By default every call is a run of its own, and only the attempts to
+        send it over a bad connection share a key.
+    parameters, **more
+        The algorithm's parameters. Dates, tuples, shapely geometries, GeoDataFrames and numpy values may be given as
+        they are. A parameter called like an argument of this function goes into `parameters`.
+
+    Raises
+    ------
+    Invalid
+        With a finding for every parameter that is unknown, missing, of a wrong type or out of bounds.
+    Refused
+        The wallet or a quota does not allow it.
+    NotFound
+        There is no such algorithm, or no version in that range.
+    """
+    return start(
+        session.connection(),
+        Reference.parse(algorithm),
+        parameters_json(_merged(parameters or {}, more)),
+        budget=budget,
+        idempotency_key=idempotency_key,
+    )
+
+
+def start(
+    api: Api,
+    reference: Reference,
+    parameters: Mapping[str, Any],
+    *,
+    budget: float | int | str | Decimal | None = None,
+    idempotency_key: str | None = None,
+) -> Run:
+    """Start a run with parameters that are JSON already."""
+    body: dict[str, Any] = {"algorithm": str(reference), "parameters": dict(parameters)}
+    if budget is not None:
+        body["budget_millicredits"] = millicredits(budget)
+    key = idempotency_key or uuid.uuid4().hex
+    if not key.isascii() or not key.isprintable() or len(key) > 200:
+        raise Invalid("an idempotency key is printable ASCII of at most 200 characters", code="bad-idempotency-key")
+    # The key makes sending it again safe.
+    told = api.json("POST", f"{MARKETPLACE}/runs", json=body, headers={"Idempotency-Key": key}, repeatable=True)
+    return Run(api, told)
+
+
+def millicredits(credits: float | int | str | Decimal) -> int:
+    """Credits as millicredits; what is less than a millicredit is not spent.
+
+    Raises
+    ------
+    Invalid
+        It is not a number above zero.
+    """
+    try:
+        amount = Decimal(str(credits)) * 1000
+        whole = int(amount.to_integral_value(rounding=ROUND_FLOOR)) if amount.is_finite() else 0
+    except InvalidOperation:
+        whole = 0
+    if not 0 < whole < 2**53:
+        raise Invalid(
+            "a budget is a number of credits of at least 0.001", code="bad-budget", mend="for example budget=12.5"
+        )
+    return whole
+
+
+def _merged(given: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    if twice := sorted(set(given) & set(more)):
+        raise Invalid(
+            "some parameters are given twice",
+            code="given-twice",
+            findings=[{"field": name, "message": "given in `parameters` and by name"} for name in twice],
+        )
+    return {**given, **more}
+
+
+def publish(notebook_path: str | Path, version: str | None = None) -> PublishedVersion:
+    """Publish a notebook as a version of your algorithm.
+
+    Its name, version and what else there is to say about it stand in the notebook's ``swath`` metadata; parameters
+    and outputs are read from its cells. Publishing the same notebook again changes nothing.
+
+    Parameters
+    ----------
+    notebook_path
+        The saved ``.ipynb`` file.
+    version
+        In place of the one in the metadata.
+
+    Raises
+    ------
+    Invalid
+        With a finding for everything that is to be mended, by cell and line.
+    Conflict
+        That version exists and is another notebook, or the number does not say that the interface breaks.
+    """
+    return _algorithms.publish(session.connection(), notebook_path, version=version)
+
+
+def validate(notebook_path: str | Path) -> Validation:
+    """Check a notebook on this machine, without publishing it; nothing of it is sent anywhere."""
+    try:
+        api = session.connection()
+    except NotSignedIn:
+        api = None
+    return _algorithms.validate(api, notebook_path)
+
+
+def algorithms(query: str = "", *, owner: str | None = None, limit: int = 50) -> Algorithms:
+    """Algorithms that match `query` in their name, title, summary or keywords; all without one."""
+    return _algorithms.find(session.connection(), query, owner=owner, limit=limit)
+
+
+def environments() -> list[dict[str, Any]]:
+    """The locked environments that a notebook may name."""
+    return _algorithms.environments(session.connection())
+
+
+def runs(*, status: str | None = None, limit: int = 20) -> Runs:
+    """Your runs, newest first; of one status, if given."""
+    return _runs.list_runs(session.connection(), status=status, limit=limit)
+
+
+def get_run(run_id: str) -> Run:
+    """A run of yours that was started before, here or elsewhere."""
+    return _runs.get_run(session.connection(), run_id)
+
+
+def wallet() -> Wallet:
+    """Your credits, and what was taken from them."""
+    return _wallet.read(session.connection())
+
+
+def whoami() -> Identity:
+    """Who is signed in, where, and what the token allows."""
+    return session.whoami(session.connection())
+
+
+def login(url: str, token: str | None = None, *, insecure: bool = False) -> Identity:
+    """Sign in outside JupyterLab, and stay signed in; inside it you are.
+
+    Parameters
+    ----------
+    token
+        Made at ``<url>/hub/token``; asked for, unseen, when left out (never write one into a notebook).
+    insecure
+        Whether the token may go over a network without encryption.
+    """
+    if token is None:
+        from getpass import getpass
+
+        address = session.reachable(url, insecure=insecure)
+        print(f"Make a token at {address}hub/token", file=sys.stderr)
+        token = getpass("Token (is not shown): ")
+    return session.sign_in(url, token, insecure=insecure)
