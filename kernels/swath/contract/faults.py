@@ -76,9 +76,8 @@ def bad_text(text: str) -> bool:
 def is_json(value: Any, field: str, faults: Faults) -> bool:
     """Whether `value` is JSON of a size that is worth looking at; says what is not."""
     before = faults.count
-    nodes = characters = 0
-    for place, node, depth in _nodes(value):
-        nodes += 1
+    characters = 0
+    for nodes, (place, node, depth) in enumerate(_nodes(value), start=1):
         characters += len(node) if isinstance(node, str) else 0
         if depth > MAX_DEPTH or nodes > MAX_NODES or characters > MAX_CHARACTERS:
             faults.add(

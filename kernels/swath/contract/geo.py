@@ -53,7 +53,7 @@ def check_bbox(value: Any, field: str, faults: Faults) -> dict[str, Any] | None:
             "swap them; a box over the antimeridian is sent as two",
         )
     elif crs in _DEGREES and not (
-        -180 <= sides["west"] and sides["east"] <= 180 and -90 <= sides["south"] and sides["north"] <= 90
+        sides["west"] >= -180 and sides["east"] <= 180 and sides["south"] >= -90 and sides["north"] <= 90
     ):
         faults.add(field, "bad-bbox", "degrees stay within ±180 and ±90", "name the crs if these are not degrees")
     if faults.count > before:

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from swath.contract.fields import ContractError, Fields
+from swath.contract.patterns import BadPattern, compile_pattern
+from swath.contract.times import read_date, read_datetime
 
 Number = int | float
 
@@ -133,6 +135,12 @@ def _choice(value: object) -> str | int | bool:
     return value
 
 
+def _moment(text: str, kind: Kind, where: str) -> str:
+    if (read_date if kind is Kind.DATE else read_datetime)(text) is None:
+        raise ContractError(f"{where}: a bound is no {kind.value}")
+    return text
+
+
 def _bounds(fields: Fields, kind: Kind, where: str) -> Bounds:
     given: dict[str, Any] = {}
     for name in ("ge", "gt", "le", "lt"):
@@ -140,7 +148,9 @@ def _bounds(fields: Fields, kind: Kind, where: str) -> Bounds:
             if kind not in ORDERED:
                 raise ContractError(f"{where}.{name}: a {kind.value} has no order")
             value = fields.raw(name)
-            given[name] = fields.text(name) if kind in MOMENTS else (fields.number(name), value)[1]
+            given[name] = _moment(fields.text(name), kind, where) if kind in MOMENTS else value
+            if kind in NUMERIC:
+                fields.number(name)
     if fields.has("multiple_of"):
         if kind not in NUMERIC or fields.number("multiple_of") <= 0:
             raise ContractError(f"{where}.multiple_of: needs a number type and a positive number")
@@ -154,4 +164,8 @@ def _bounds(fields: Fields, kind: Kind, where: str) -> Bounds:
         if kind is not Kind.STR:
             raise ContractError(f"{where}.pattern: only a string has a pattern")
         given["pattern"] = fields.text("pattern")
+        try:
+            compile_pattern(given["pattern"])
+        except BadPattern as error:
+            raise ContractError(f"{where}.pattern: {error}") from None
     return Bounds(**given) if given else NO_BOUNDS

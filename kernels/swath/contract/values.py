@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -11,6 +10,7 @@ from typing import Any
 from swath.contract.faults import Faults, spoken_type
 from swath.contract.geo import check_bbox, check_geojson
 from swath.contract.kinds import Bounds, Kind, ParameterType
+from swath.contract.patterns import compile_pattern
 from swath.contract.times import read_date, read_datetime, read_either, write_datetime
 
 #: Beyond 64 bits other languages, databases and array types lose digits.
@@ -102,7 +102,7 @@ def _check_str(of: ParameterType, value: Any, field: str, faults: Faults) -> str
         return None
     right = _long_enough(of.bounds, len(value), field, faults, what="characters")
     pattern = of.bounds.pattern
-    if pattern is not None and (len(value) > MAX_PATTERN_TEXT or not re.search(pattern, value)):
+    if pattern is not None and (len(value) > MAX_PATTERN_TEXT or not compile_pattern(pattern).found_in(value)):
         faults.add(field, "pattern-mismatch", f"does not match {pattern!r}", "send text that matches the pattern")
         right = False
     return value if right else None
