@@ -79,12 +79,12 @@ class ParametersReader:
         default = self._default(statement, name, annotation)
         if not named_well or default is _WRONG:
             return
-        said = " ".join(filter(None, (annotation.description, self._comment(statement))))
+        said = annotation.description or self._comment(statement)
         self._read.append(
             Parameter(
                 name=name,
                 type=annotation.type,
-                description=said[:2000],
+                description=said,
                 required=statement.value is None,
                 default=default,
             )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Member = TypeVar("Member", bound=StrEnum)
 
 
 class ContractError(ValueError):
@@ -99,6 +101,14 @@ class Fields:
         if not isinstance(value, list | tuple):
             raise self._expected(name, "an array", value)
         return tuple(read(item) for item in value)
+
+    def member(self, name: str, kind: type[Member]) -> Member:
+        """One of an enumeration's values."""
+        text = self.text(name)
+        try:
+            return kind(text)
+        except ValueError:
+            raise ContractError(f"{self._where}.{name}: {text[:40]!a} is none of {', '.join(kind)}") from None
 
     def maybe(self, name: str, read: Callable[[str], T]) -> T | None:
         """The member through one of the readers above, or ``None`` when it is absent or null."""

@@ -99,10 +99,7 @@ class ParameterType:
             raise ContractError(f"{where}: nested too deeply")
         fields = Fields(data, where)
         fields.only("kind", "nullable", "choices", "items", *_BOUNDS)
-        try:
-            kind = Kind(fields.text("kind"))
-        except ValueError:
-            raise ContractError(f"{where}.kind: no such kind of type") from None
+        kind = fields.member("kind", Kind)
         choices = fields.items("choices", _choice) if kind is Kind.LITERAL else ()
         items = None
         if kind is Kind.LIST:
