@@ -10,29 +10,44 @@ from swath.contract.findings import Findings
 from swath.contract.interface import GIVEN_OUTPUTS, OUTPUT_NAME, Output
 from swath.contract.source import Code, Imports, described
 
-#: Suffix to media type and kind.
+_GEOTIFF = "image/tiff; application=geotiff"
+_PARQUET = ("application/vnd.apache.parquet", "table")
+_JSON = ("application/json", "json")
+#: What `swath.emit` records for a file, by suffix.
 _SUFFIXES: dict[str, tuple[str, str]] = {
-    ".tif": ("image/tiff; application=geotiff; profile=cloud-optimized", "raster"),
-    ".tiff": ("image/tiff; application=geotiff; profile=cloud-optimized", "raster"),
+    ".tif": (_GEOTIFF, "raster"),
+    ".tiff": (_GEOTIFF, "raster"),
     ".nc": ("application/x-netcdf", "raster"),
     ".csv": ("text/csv", "table"),
-    ".parquet": ("application/vnd.apache.parquet", "table"),
+    ".parquet": _PARQUET,
     ".geojson": ("application/geo+json", "vector"),
     ".gpkg": ("application/geopackage+sqlite3", "vector"),
     ".png": ("image/png", "figure"),
     ".jpg": ("image/jpeg", "figure"),
     ".jpeg": ("image/jpeg", "figure"),
     ".svg": ("image/svg+xml", "figure"),
-    ".json": ("application/json", "json"),
+    ".json": _JSON,
     ".txt": ("text/plain", "text"),
     ".md": ("text/markdown", "text"),
     ".html": ("text/html", "text"),
+    ".htm": ("text/html", "text"),
+    ".xml": ("application/xml", "file"),
+    ".gz": ("application/gzip", "file"),
     ".pdf": ("application/pdf", "file"),
     ".zip": ("application/zip", "file"),
 }
-KINDS = frozenset({"raster", "table", "vector", "figure", "json", "text", "file", "any"})
-_EMIT = frozenset({"swath.emit", "swath.outputs.emit"})
-_VALUE_WORDS = ("value", "path", "value_or_path")
+#: What ``format=`` asks for.
+_FORMATS: dict[str, tuple[str, str]] = {
+    "cog": (f"{_GEOTIFF}; profile=cloud-optimized", "raster"),
+    "csv": _SUFFIXES[".csv"],
+    "parquet": _PARQUET,
+    "geojson": _SUFFIXES[".geojson"],
+    "png": _SUFFIXES[".png"],
+    "json": _JSON,
+}
+_UNKNOWN: tuple[str | None, str] = (None, "any")
+_EMIT = frozenset({"swath.emit", "swath.emit.emit"})
+_PATHS = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
 
 
 def read_outputs(codes: Iterable[Code], imports: Imports, findings: Findings) -> tuple[Output, ...]:
@@ -102,14 +117,11 @@ def _output(code: Code, call: ast.Call, findings: Findings) -> Output | None:
             line=call.lineno,
         )
         return None
-    value = call.args[1] if len(call.args) > 1 else next((named[word] for word in _VALUE_WORDS if word in named), None)
-    media_type, kind = _guessed(value)
-    media_type = _text(named.get("media_type")) or media_type
-    told_kind = _text(named.get("kind"))
+    media_type, kind = _form(call.args[1] if len(call.args) > 1 else named.get("value"), named)
     return Output(
         name=name,
         media_type=media_type,
-        kind=told_kind if told_kind in KINDS else _kind_of(media_type, kind),
+        kind=kind,
         description=_text(named.get("description")) or described(code, call.lineno, call.end_lineno or call.lineno),
     )
 
@@ -118,25 +130,34 @@ def _text(node: ast.expr | None) -> str | None:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def _guessed(value: ast.expr | None) -> tuple[str | None, str]:
-    """Media type and kind where the text shows them: a file's suffix, or a value that can only become JSON."""
-    if isinstance(value, ast.Dict | ast.DictComp) or (
-        isinstance(value, ast.Constant) and isinstance(value.value, int | float)
-    ):
-        return _SUFFIXES[".json"]
-    path = value
+def _form(value: ast.expr | None, named: dict[str, ast.expr]) -> tuple[str | None, str]:
+    """Media type and kind where the text shows them; most values show theirs only in a run."""
+    media_type = _text(named.get("media_type"))
+    if media_type is not None:
+        bare = media_type.partition(";")[0].strip().lower()
+        return media_type, next((kind for known, kind in _SUFFIXES.values() if known.partition(";")[0] == bare), "file")
+    asked = _text(named.get("format"))
+    if asked is not None:
+        return _FORMATS.get(asked.lower(), _UNKNOWN)
+    if isinstance(value, _LITERALS):
+        return _JSON
+    file_name = _file_name(value)
+    return _SUFFIXES.get(PurePosixPath(file_name[-200:]).suffix.lower(), _UNKNOWN) if file_name else _UNKNOWN
+
+
+_LITERALS = (ast.Constant, ast.JoinedStr, ast.Dict, ast.List, ast.Tuple, ast.DictComp, ast.ListComp)
+
+
+def _file_name(value: ast.expr | None) -> str | None:
+    """The end of a path: of ``Path("a.png")``, ``Path(f"{x}.png")`` or ``folder / "a.png"``."""
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
-        path = value.right
-    elif isinstance(value, ast.Call) and len(value.args) == 1 and not isinstance(value.func, ast.Call):
-        path = value.args[0]
-    elif isinstance(value, ast.JoinedStr) and value.values:
-        path = value.values[-1]
-    text = _text(path)
-    return _SUFFIXES.get(PurePosixPath(text[-200:]).suffix.lower(), (None, "any")) if text else (None, "any")
+        last: ast.expr = value.right
+    elif isinstance(value, ast.Call) and value.args and _last_step(value.func) in _PATHS:
+        last = value.args[-1]
+    else:
+        return None
+    return _text(last.values[-1]) if isinstance(last, ast.JoinedStr) and last.values else _text(last)
 
 
-def _kind_of(media_type: str | None, otherwise: str) -> str:
-    if otherwise != "any" or media_type is None:
-        return otherwise
-    bare = media_type.partition(";")[0].strip()
-    return next((kind for known, kind in _SUFFIXES.values() if known.partition(";")[0] == bare), "file")
+def _last_step(func: ast.expr) -> str:
+    return func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from swath.contract.fields import ContractError, Fields
-from swath.contract.kinds import Kind, ParameterType
+from swath.contract.kinds import ParameterType
 from swath.contract.schema import type_schema
 
 #: No leading underscore: those names belong to IPython and to the code that the runner puts in.
@@ -172,13 +171,3 @@ def _property(parameter: Parameter) -> dict[str, Any]:
     if not parameter.required:
         schema = {**schema, "default": parameter.default}
     return schema
-
-
-def kinds_of(types: Iterable[ParameterType]) -> set[Kind]:
-    """All kinds in `types`, elements of lists included."""
-    found: set[Kind] = set()
-    for of in types:
-        found.add(of.kind)
-        if of.items is not None:
-            found |= kinds_of([of.items])
-    return found
