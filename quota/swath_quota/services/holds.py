@@ -22,6 +22,8 @@ from swath_quota.services.opening import on_wallet, take_from_grants
 
 log = logging.getLogger(__name__)
 
+#: What becomes of a hold at a time.
+Step = Callable[[Hold, datetime], Hold]
 #: Overdue holds voided in one go, of one wallet or of one sweep.
 _BATCH = 500
 
@@ -108,13 +110,10 @@ def capture(actor: Actor, desk: Desk, *, hold_id: str, amount: int, usage: Mappi
     checks.usage("usage", value=usage)
     checks.done()
 
-    def step(unit: Unit, before: Hold, now: datetime) -> Hold:
-        after = rules.capture(before, amount=amount, usage=usage, at=now)
-        if after is not before and amount:
-            _collect(unit, after, actor=actor, now=now)
-        return after
+    def step(before: Hold, now: datetime) -> Hold:
+        return rules.capture(before, amount=amount, usage=usage, at=now)
 
-    return settlement_of(_resolve(desk, hold_id, also=(PLATFORM,), step=step))
+    return settlement_of(_resolve(actor, desk, hold_id=hold_id, also=(PLATFORM,), step=step))
 
 
 def release(actor: Actor, desk: Desk, *, hold_id: str, reason: str) -> Settlement:
@@ -130,10 +129,10 @@ def release(actor: Actor, desk: Desk, *, hold_id: str, reason: str) -> Settlemen
     checks.text("reason", value=reason, longest=MAX_TEXT)
     checks.done()
 
-    def step(_: Unit, before: Hold, now: datetime) -> Hold:
+    def step(before: Hold, now: datetime) -> Hold:
         return rules.release(before, reason=reason, at=now)
 
-    return settlement_of(_resolve(desk, hold_id, step=step))
+    return settlement_of(_resolve(actor, desk, hold_id=hold_id, step=step))
 
 
 def extend(actor: Actor, desk: Desk, *, hold_id: str, expires_in_seconds: int) -> Hold:
@@ -149,10 +148,10 @@ def extend(actor: Actor, desk: Desk, *, hold_id: str, expires_in_seconds: int) -
     checks.integer("expires_in_seconds", value=expires_in_seconds, least=1, most=MAX_HOLD_SECONDS)
     checks.done()
 
-    def step(_: Unit, before: Hold, now: datetime) -> Hold:
+    def step(before: Hold, now: datetime) -> Hold:
         return rules.extend(before, expires_at=now + timedelta(seconds=expires_in_seconds))
 
-    return _resolve(desk, hold_id, step=step)
+    return _resolve(actor, desk, hold_id=hold_id, step=step)
 
 
 def get_hold(actor: Actor, desk: Desk, *, hold_id: str) -> Hold | None:
@@ -175,17 +174,15 @@ def sweep(actor: Actor, desk: Desk, *, limit: int = _BATCH) -> int:
     overdue: tuple[Hold, ...] = desk.books.read(lambda reader: reader.overdue(now, limit=limit))
     voided = 0
     for late in overdue:
-        after = _resolve(desk, late.id, step=lambda _, before, at: rules.expire(before, at=at))
+        after = _resolve(actor, desk, hold_id=late.id, step=lambda before, at: rules.expire(before, at=at))
         voided += after.status is HoldStatus.EXPIRED
     if voided:
         log.warning("voided %d holds that nobody settled in time", voided)
     return voided
 
 
-def _resolve(
-    desk: Desk, hold_id: str, *, step: Callable[[Unit, Hold, datetime], Hold], also: tuple[str, ...] = ()
-) -> Hold:
-    """Change a hold by `step` under the lock of its account, and set aside no more than open holds do."""
+def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, also: tuple[str, ...] = ()) -> Hold:
+    """Change a hold by `step` under the locks of its account and of `also`."""
 
     def find(reader: Reader) -> Hold:
         found = reader.hold(hold_id)
@@ -195,41 +192,41 @@ def _resolve(
 
     def work(unit: Unit) -> Hold:
         account_id = wallet_id(find(unit).account)
-        unit.lock([*also, account_id])
+        accounts = unit.lock([*also, account_id])
         # Read again: only under the lock of its account does a hold stand still.
         before = find(unit)
         now = desk.clock()
-        after = step(unit, before, now)
+        after = step(before, now)
         if after is before:
             return before
         unit.save_hold(after)
         if not after.is_open:
-            account = unit.lock([account_id])[account_id]
-            if not after.captured:
-                account = replace(account, held=account.held - before.amount)
-                unit.save_account(account)
+            payer = accounts[account_id]
+            accounts[account_id] = replace(payer, held=payer.held - before.amount)
+            if after.captured:
+                _collect(actor, unit, after=after, accounts=accounts)
+            else:
+                unit.save_account(accounts[account_id])
         return after
 
     return desk.books.run(work)
 
 
-def _collect(unit: Unit, after: Hold, *, actor: Actor, now: datetime) -> None:
+def _collect(actor: Actor, unit: Unit, *, after: Hold, accounts: Mapping[str, Account]) -> None:
     """Move what a hold captured from the wallet, on which it no longer sets anything aside, to the platform."""
-    account_id = wallet_id(after.account)
-    accounts = unit.lock([PLATFORM, account_id])
-    payer = accounts[account_id]
-    accounts[account_id] = replace(payer, held=payer.held - after.amount)
+    assert after.resolved_at is not None
     transaction = Transaction(
         id=capture_id(after.id),
         kind=TransactionKind.CAPTURE,
-        legs=transfer(source=account_id, target=PLATFORM, amount=after.captured),
+        legs=transfer(source=wallet_id(after.account), target=PLATFORM, amount=after.captured),
         reference=after.id,
         description=after.purpose.description or f"{after.purpose.kind} {after.purpose.reference}",
         actor=actor.name,
         usage=after.usage,
-        at=now,
+        at=after.resolved_at,
     )
-    taken = draw_expired_first(unit.live_grants(after.account), amount=after.captured, at=now)
+    grants = unit.live_grants(after.account)
+    taken = draw_expired_first(grants, amount=after.captured, at=after.resolved_at)
     unit.add_posting(post(transaction, accounts))
     take_from_grants(unit, transaction.id, taken=taken)
 

@@ -35,12 +35,19 @@ def account_values(account: Account) -> dict[str, Any]:
         "id": account.id,
         "kind": str(account.kind),
         "name": account.name,
+        **account_changes(account),
+        "created_at": account.created_at,
+    }
+
+
+def account_changes(account: Account) -> dict[str, Any]:
+    """The columns of an account that may change."""
+    return {
         "tier": account.tier,
         "balance": account.balance,
         "held": account.held,
         "sequence": account.sequence,
         "refresh_at": account.refresh_at,
-        "created_at": account.created_at,
     }
 
 
@@ -169,3 +176,8 @@ def transaction_values(transaction: Transaction) -> dict[str, Any]:
 def draw_of(row: Row[Any]) -> Draw:
     """What a transaction took from a grant."""
     return Draw(transaction_id=row.transaction_id, grant_id=row.grant_id, amount=row.amount)
+
+
+def draw_values(draw: Draw) -> dict[str, Any]:
+    """A draw's columns."""
+    return {"transaction_id": draw.transaction_id, "grant_id": draw.grant_id, "amount": draw.amount}

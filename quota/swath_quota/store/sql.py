@@ -11,37 +11,25 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, Table, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Row, Select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from swath_service.errors import Unavailable
 
 from swath_quota.domain.accounts import Account, wallet_id
-from swath_quota.domain.grants import Draw, Grant, GrantKind
-from swath_quota.domain.holds import Hold, HoldStatus
+from swath_quota.domain.grants import Draw, Grant
+from swath_quota.domain.holds import Hold
 from swath_quota.domain.ledger import LedgerEntry, Posting
 from swath_quota.domain.ports import Reader, Unit
-from swath_quota.store import rows
+from swath_quota.store import rows, statements
 from swath_quota.store.engine import READING
-from swath_quota.store.tables import AccountRow, DrawRow, EntryRow, GrantRow, HoldRow, TransactionRow
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-def _table(row: Any) -> Table:
-    table = row.__table__
-    assert isinstance(table, Table)
-    return table
-
-
-ACCOUNTS, HOLDS, GRANTS = _table(AccountRow), _table(HoldRow), _table(GrantRow)
-ENTRIES, TRANSACTIONS, DRAWS = _table(EntryRow), _table(TransactionRow), _table(DrawRow)
 
 _ATTEMPTS = 8
 #: Serialisation failure, deadlock, lock not available: somebody else was in the way.
@@ -50,6 +38,8 @@ _CONTENTION = frozenset({"40001", "40P01", "55P03"})
 _SILENCE = frozenset({"08", "57"})
 #: Rows that an audit fetches at a time.
 _PAGE = 1000
+#: Above every sequence.
+_BEYOND = 2**62
 
 
 class SqlBooks:
@@ -102,116 +92,102 @@ class _SqlUnit:
         self._connection = connection
 
     def account(self, account_id: str) -> Account | None:
-        row = self._connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id == account_id)).one_or_none()
+        row = self._first(statements.ACCOUNT, {"the_id": account_id})
         return rows.account_of(row) if row else None
 
     def hold(self, hold_id: str) -> Hold | None:
-        row = self._connection.execute(select(HOLDS).where(HOLDS.c.id == hold_id)).one_or_none()
+        row = self._first(statements.HOLD, {"the_id": hold_id})
         return rows.hold_of(row) if row else None
 
     def grant(self, grant_id: str) -> Grant | None:
-        row = self._connection.execute(select(GRANTS).where(GRANTS.c.id == grant_id)).one_or_none()
+        row = self._first(statements.GRANT, {"the_id": grant_id})
         return rows.grant_of(row) if row else None
 
     def entries(self, account_id: str, *, limit: int, before: int | None = None) -> tuple[LedgerEntry, ...]:
-        query = _entries().where(ENTRIES.c.account_id == account_id)
-        if before is not None:
-            query = query.where(ENTRIES.c.sequence < before)
-        query = query.order_by(ENTRIES.c.sequence.desc()).limit(limit)
-        return tuple(rows.entry_of(row) for row in self._connection.execute(query))
+        values = {"the_account": account_id, "before": before or _BEYOND, "most": limit}
+        return tuple(map(rows.entry_of, self._all(statements.ENTRIES_OF_ACCOUNT, values)))
 
     def overdue(self, now: datetime, *, limit: int, account: str | None = None) -> tuple[Hold, ...]:
-        query = select(HOLDS).where(HOLDS.c.status == HoldStatus.HELD, HOLDS.c.expires_at <= now)
-        if account is not None:
-            query = query.where(HOLDS.c.account_id == wallet_id(account))
-        query = query.order_by(HOLDS.c.expires_at, HOLDS.c.id).limit(limit)
-        return tuple(rows.hold_of(row) for row in self._connection.execute(query))
+        values: dict[str, Any] = {"now": now, "most": limit}
+        if account is None:
+            found = self._all(statements.OVERDUE, values)
+        else:
+            found = self._all(statements.OVERDUE_OF_ACCOUNT, {**values, "the_account": wallet_id(account)})
+        return tuple(map(rows.hold_of, found))
 
     def tiers_in_use(self) -> frozenset[str]:
-        query = select(ACCOUNTS.c.tier).where(ACCOUNTS.c.tier.is_not(None)).distinct()
-        return frozenset(self._connection.scalars(query))
+        return frozenset(self._connection.scalars(statements.TIERS))
 
     def all_accounts(self) -> Iterator[Account]:
-        return map(rows.account_of, self._stream(select(ACCOUNTS).order_by(ACCOUNTS.c.id)))
+        return map(rows.account_of, self._stream(statements.ALL_ACCOUNTS))
 
     def all_entries(self) -> Iterator[LedgerEntry]:
-        query = _entries().order_by(ENTRIES.c.account_id, ENTRIES.c.sequence)
-        return map(rows.entry_of, self._stream(query))
+        return map(rows.entry_of, self._stream(statements.ALL_ENTRIES))
 
     def all_holds(self) -> Iterator[Hold]:
-        return map(rows.hold_of, self._stream(select(HOLDS)))
+        return map(rows.hold_of, self._stream(statements.ALL_HOLDS))
 
     def all_grants(self) -> Iterator[Grant]:
-        return map(rows.grant_of, self._stream(select(GRANTS)))
+        return map(rows.grant_of, self._stream(statements.ALL_GRANTS))
 
     def all_draws(self) -> Iterator[Draw]:
-        return map(rows.draw_of, self._stream(select(DRAWS)))
+        return map(rows.draw_of, self._stream(statements.ALL_DRAWS))
 
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         # In the order of their ids: two that open the same wait for each other, and must not wait crosswise.
         values = sorted((rows.account_values(account) for account in accounts), key=lambda value: str(value["id"]))
-        dialect = sqlite if self._connection.dialect.name == "sqlite" else postgresql
-        self._connection.execute(dialect.insert(ACCOUNTS).on_conflict_do_nothing(), values)
+        self._connection.execute(statements.open_accounts(self._connection.dialect.name), values)
 
     def lock(self, account_ids: Iterable[str]) -> dict[str, Account]:
-        # SQLite leaves out FOR UPDATE: the writer there is alone.
-        query = select(ACCOUNTS).where(ACCOUNTS.c.id.in_(sorted(set(account_ids)))).order_by(ACCOUNTS.c.id)
-        found = self._connection.execute(query.with_for_update())
+        found = self._all(statements.LOCK, {"the_ids": sorted(set(account_ids))})
         return {row.id: rows.account_of(row) for row in found}
 
     def save_account(self, account: Account) -> None:
-        values = rows.account_values(account)
-        self._one(update(ACCOUNTS).where(ACCOUNTS.c.id == values.pop("id")).values(values))
+        self._change(statements.SAVE_ACCOUNT, account.id, rows.account_changes(account))
 
     def add_hold(self, hold: Hold) -> None:
-        self._connection.execute(insert(HOLDS), rows.hold_values(hold))
+        self._connection.execute(statements.ADD_HOLD, rows.hold_values(hold))
 
     def save_hold(self, hold: Hold) -> None:
-        self._one(update(HOLDS).where(HOLDS.c.id == hold.id).values(rows.hold_changes(hold)))
+        self._change(statements.SAVE_HOLD, hold.id, rows.hold_changes(hold))
 
     def live_grants(self, account: str) -> tuple[Grant, ...]:
-        query = select(GRANTS).where(GRANTS.c.account_id == wallet_id(account), GRANTS.c.remaining > 0)
-        return tuple(rows.grant_of(row) for row in self._connection.execute(query))
+        return tuple(map(rows.grant_of, self._all(statements.LIVE_GRANTS, {"the_account": wallet_id(account)})))
 
     def allowance_given(self, account: str, *, period: str) -> int:
-        query = select(func.coalesce(func.sum(GRANTS.c.amount), 0)).where(
-            GRANTS.c.account_id == wallet_id(account),
-            GRANTS.c.kind == GrantKind.ALLOWANCE,
-            GRANTS.c.period == period,
-        )
-        return int(self._connection.scalar(query) or 0)
+        values = {"the_account": wallet_id(account), "the_period": period}
+        return int(self._connection.scalar(statements.ALLOWANCE_GIVEN, values) or 0)
 
     def add_grant(self, grant: Grant) -> None:
-        self._connection.execute(insert(GRANTS), rows.grant_values(grant))
+        self._connection.execute(statements.ADD_GRANT, rows.grant_values(grant))
 
     def save_grant(self, grant: Grant) -> None:
-        self._one(update(GRANTS).where(GRANTS.c.id == grant.id).values(remaining=grant.remaining))
+        self._change(statements.SAVE_GRANT, grant.id, {"remaining": grant.remaining})
 
     def add_draws(self, draws: Iterable[Draw]) -> None:
-        values = [
-            {"transaction_id": draw.transaction_id, "grant_id": draw.grant_id, "amount": draw.amount} for draw in draws
-        ]
+        values = list(map(rows.draw_values, draws))
         if values:
-            self._connection.execute(insert(DRAWS), values)
+            self._connection.execute(statements.ADD_DRAWS, values)
 
     def add_posting(self, posting: Posting) -> None:
-        self._connection.execute(insert(TRANSACTIONS), rows.transaction_values(posting.transaction))
-        self._connection.execute(insert(ENTRIES), [rows.entry_values(entry) for entry in posting.entries])
+        self._connection.execute(statements.ADD_TRANSACTION, rows.transaction_values(posting.transaction))
+        self._connection.execute(statements.ADD_ENTRIES, list(map(rows.entry_values, posting.entries)))
         for account in posting.accounts:
             self.save_account(account)
 
-    def _one(self, statement: Any) -> None:
-        changed = self._connection.execute(statement).rowcount
+    def _first(self, query: Select[Any], values: dict[str, Any]) -> Row[Any] | None:
+        return self._connection.execute(query, values).one_or_none()
+
+    def _all(self, query: Select[Any], values: dict[str, Any]) -> Sequence[Row[Any]]:
+        return self._connection.execute(query, values).all()
+
+    def _change(self, statement: Any, row_id: str, values: dict[str, Any]) -> None:
+        changed = self._connection.execute(statement, {"the_id": row_id, **values}).rowcount
         if changed != 1:
-            raise RuntimeError(f"a row that was to be changed is not there ({changed} changed)")
+            raise RuntimeError(f"{row_id} was to be changed and is not there ({changed} rows)")
 
-    def _stream(self, query: Select[Any]) -> Iterator[Any]:
+    def _stream(self, query: Select[Any]) -> Iterator[Row[Any]]:
         return iter(self._connection.execution_options(yield_per=_PAGE).execute(query))
-
-
-def _entries() -> Select[Any]:
-    wanted = (TRANSACTIONS.c.kind, TRANSACTIONS.c.reference, TRANSACTIONS.c.description, TRANSACTIONS.c.at)
-    return select(ENTRIES, *wanted).join(TRANSACTIONS, TRANSACTIONS.c.id == ENTRIES.c.transaction_id)
 
 
 def _passing(error: DBAPIError) -> bool:
