@@ -52,7 +52,7 @@ def _hub(c: Any, settings: HubSettings, state: State) -> None:
     c.JupyterHub.activity_resolution = 30
     c.JupyterHub.default_url = "/hub/home"
     c.JupyterHub.redirect_to_server = False
-    c.JupyterHub.show_config = False
+    c.JupyterHub.oauth_require_pkce = True
     # JupyterHub waits so long for the servers of the last start before it opens its own door.
     c.JupyterHub.init_spawners_timeout = 3
 

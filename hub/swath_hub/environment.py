@@ -22,9 +22,15 @@ def archive_environment(archive: str) -> dict[str, str]:
 
 def user_environment(state: State) -> dict[str, str]:
     """What a JupyterLab server and its kernels see of Swath."""
+    gateway = f"{state.url}services/dask-gateway"
+    schedulers = f"gateway://127.0.0.1:{state.ports['dask_scheduler']}"
     return {
         "SWATH_URL": state.url,
-        "SWATH_DASK_GATEWAY_URL": f"{state.url}services/dask-gateway",
-        "SWATH_DASK_GATEWAY_PROXY": f"gateway://127.0.0.1:{state.ports['dask_scheduler']}",
+        "SWATH_DASK_GATEWAY_URL": gateway,
+        "SWATH_DASK_GATEWAY_PROXY": schedulers,
+        # The same for `dask_gateway.Gateway()` and for JupyterLab's Dask panel.
+        "DASK_GATEWAY__ADDRESS": gateway,
+        "DASK_GATEWAY__PROXY_ADDRESS": schedulers,
+        "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
         **archive_environment(ARCHIVE),
     }

@@ -28,7 +28,11 @@ _SETTINGS: dict[str, object] = {
         "extension_manager": "readonly",
         "collaborative": False,
     },
-    "ServerApp": {"terminado_settings": {"shell_command": ["/bin/bash", "-l"]}},
+    "ServerApp": {
+        "terminado_settings": {"shell_command": ["/bin/bash", "-l"]},
+        # Language servers are none of ours; looking for them costs a start of npm.
+        "jpserver_extensions": {"jupyter_lsp": False},
+    },
 }
 
 
@@ -39,6 +43,8 @@ class Environment:
     name: str
     title: str
     python: Path
+    editable: bool = False
+    """Whether it has packages installed in place, as a checkout's own environment has."""
 
 
 def built(folder: Path) -> list[Environment]:
@@ -49,11 +55,16 @@ def built(folder: Path) -> list[Environment]:
             text = json.loads(described.read_text())
             python = Path(text.get("python") or described.parent / "bin" / "python")
             python = python if python.is_absolute() else described.parent / python
-            name, title = str(text["name"]), str(text.get("title") or text["name"])
+            environment = Environment(
+                name=str(text["name"]),
+                title=str(text.get("title") or text["name"]),
+                python=python,
+                editable=text.get("editable") is True,
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if python.exists():
-            found.append(Environment(name=name, title=title, python=python))
+            found.append(environment)
     return found
 
 

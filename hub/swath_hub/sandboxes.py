@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class House:
         user: str,
         argv: Sequence[str],
         env: Mapping[str, str],
-        pythons: Iterable[Path],
+        pythons: Sequence[Path],
         home: str,
         cwd: str,
         ro_binds: Sequence[tuple[Path, Path]] = (),
@@ -61,8 +61,9 @@ class House:
     ) -> Sandbox:
         """A sandbox with the archive and interpreters read-only, and on the machine's network."""
         shown: dict[Path, Path] = {}
+        editable = {one.python for one in kernelspecs.built(self.folder.environments) if one.editable}
         for python in pythons:
-            shown.update((path, path) for path in python_binds(python))
+            shown.update((path, path) for path in python_binds(python, editable=python in editable))
         if self.archive.is_dir():
             shown[Path(ARCHIVE)] = self.archive
         return Sandbox(

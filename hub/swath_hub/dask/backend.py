@@ -22,7 +22,7 @@ from swath_hub.folder import DataFolder
 
 #: Where a cluster's processes see their working folder.
 WORK = "/run/dask"
-_LIVE = (models.ClusterStatus.PENDING, models.ClusterStatus.RUNNING, models.ClusterStatus.STOPPING)
+_LIVE = (models.ClusterStatus.PENDING, models.ClusterStatus.RUNNING)
 _MIB = 2**20
 
 
@@ -57,8 +57,8 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
         mine = await self.list_clusters(username=user.name, statuses=_LIVE)
         if len(mine) >= self.clusters_per_user:
             raise PublicException(
-                f"you have {len(mine)} Dask cluster(s), as many as one may have: close one"
-                " (`swath.clusters()` lists them) or wait until it idles out"
+                f"you have {len(mine)} Dask cluster(s), as many as one may have: close one, or wait until it idles out"
+                " (`dask_gateway.Gateway()` lists and stops them)"
             )
         return str(await super().start_cluster(user, cluster_options))
 
@@ -120,10 +120,24 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
         }
 
     def get_scheduler_command(self, cluster: Any) -> list[str]:
-        """The dashboard stands under the cluster's name, which is random and told to its owner alone."""
         command: list[str] = super().get_scheduler_command(cluster)
         at = command.index("--preload")
-        return [*command[:at], "--dashboard-prefix", f"/{cluster.name}", *command[at:]]
+        return [*command[:at], "--dashboard-prefix", self._dashboard_path(cluster), *command[at:]]
+
+    def _dashboard_path(self, cluster: Any) -> str:
+        """Where the dashboard is, on loopback as outside: below the cluster's name, which its owner alone is told."""
+        return f"{self.proxy.prefix}/clusters/{cluster.name}"
+
+    async def _check_cluster_proxied(self, cluster: Any) -> None:
+        """As the parent does, but the proxy, which cuts the path off, has to put it in front again."""
+        if cluster.added_to_proxies:
+            return
+        path = f"/clusters/{cluster.name}"
+        if cluster.dashboard_address:
+            target = cluster.dashboard_address + self._dashboard_path(cluster)
+            await self.proxy.add_route(kind="PATH", path=path, target=target)
+        await self.proxy.add_route(kind="SNI", sni=cluster.name, target=cluster.scheduler_address)
+        cluster.added_to_proxies = True
 
     def get_worker_command(self, cluster: Any, worker_name: str, scheduler_address: str | None = None) -> list[str]:
         command: list[str] = super().get_worker_command(cluster, worker_name, scheduler_address)
