@@ -115,8 +115,8 @@ def _literal(members: list[ast.expr], imports: Imports) -> Annotation:
         value = _static(member, imports, "a choice")
         if value is None:
             nullable = True
-        elif not isinstance(value, str | int):
-            raise _unsupported("Literal of something else than text, integers and booleans")
+        elif not isinstance(value, str | int) or (isinstance(value, int) and abs(value) >= 2**63):
+            raise _unsupported("Literal of something else than text, booleans and 64-bit integers")
         elif not any(value == known and type(value) is type(known) for known in choices):
             choices.append(value)
     if not choices or len(members) > _MAX_CHOICES:

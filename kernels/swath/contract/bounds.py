@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 from datetime import date, datetime
 from typing import Any
 
@@ -69,7 +68,7 @@ def read_bounds(mark: ast.expr, imports: Imports, kind: Kind) -> dict[str, Any]:
 
 
 def _bound(name: str, value: Any, kind: Kind) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 2**63
     if name in _LIMITS:
         if kind not in ORDERED:
             raise _senseless(name, kind)
@@ -88,7 +87,7 @@ def _bound(name: str, value: Any, kind: Kind) -> Any:
         if kind is not Kind.STR:
             raise _senseless(name, kind)
         return _pattern(value)
-    if not right or abs(value) > 2**63:
+    if not right:
         raise AnnotationFault("bad-bounds", f"the bound {name} has a value that cannot be one", _MEND)
     return value
 

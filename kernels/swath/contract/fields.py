@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -84,7 +84,7 @@ class Fields:
         """A finite number."""
         value = self.raw(name)
         right = isinstance(value, int | float) and not isinstance(value, bool)
-        if not right or not math.isfinite(value) or (least is not None and value < least):
+        if not right or not abs(value) <= sys.float_info.max or (least is not None and value < least):
             raise self._expected(name, "a finite number" if least is None else f"a number of at least {least}", value)
         return float(value)
 

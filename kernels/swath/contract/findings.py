@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+#: Beyond this many, findings are counted and not listed: the answer to a hostile notebook stays small.
+MAX_FINDINGS = 500
+
 
 class Severity(StrEnum):
     """Whether a finding keeps a notebook from being published."""
@@ -45,7 +48,10 @@ class Findings:
     """Gathers findings while a notebook is read; nothing stops at the first."""
 
     def __init__(self) -> None:
-        self._all: list[Finding] = []
+        # A dict keeps the order and drops what was found twice.
+        self._all: dict[Finding, None] = {}
+        self._left = 0
+        self._left_error = False
 
     def error(self, code: str, message: str, mend: str, *, cell: int | None = None, line: int | None = None) -> None:
         """Something that keeps the notebook from being published."""
@@ -56,24 +62,28 @@ class Findings:
         self._add(Finding(code=code, severity=Severity.WARNING, message=message, mend=mend, cell=cell, line=line))
 
     def _add(self, finding: Finding) -> None:
-        if finding not in self._all:
-            self._all.append(finding)
+        if len(self._all) < MAX_FINDINGS:
+            self._all[finding] = None
+        elif finding not in self._all:
+            self._left += 1
+            self._left_error |= finding.severity is Severity.ERROR
 
     @property
     def has_error(self) -> bool:
         """Whether anything so far keeps the notebook from being published."""
-        return any(finding.severity is Severity.ERROR for finding in self._all)
+        return self._left_error or any(finding.severity is Severity.ERROR for finding in self._all)
 
     def sorted(self) -> tuple[Finding, ...]:
-        """The whole notebook's first, then cell by cell, line by line."""
-        return tuple(
-            sorted(
-                self._all,
-                key=lambda found: (
-                    -1 if found.cell is None else found.cell,
-                    found.line or 0,
-                    found.severity,
-                    found.code,
-                ),
-            )
+        """The whole notebook's first, then cell by cell, line by line; what was left out is counted at the end."""
+        told = sorted(
+            self._all, key=lambda one: (-1 if one.cell is None else one.cell, one.line or 0, one.severity, one.code)
         )
+        if self._left:
+            more = Finding(
+                code="more-findings",
+                severity=Severity.ERROR if self._left_error else Severity.WARNING,
+                message=f"{self._left} more findings are not listed",
+                mend="mend these first",
+            )
+            told.append(more)
+        return tuple(told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -283,7 +282,7 @@ class _Reader:
             if value is None:
                 continue
             number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-            if not number or not math.isfinite(value) or not least <= value <= most:
+            if not number or not least <= value <= most:
                 what = "a whole number" if whole else "a number"
                 self._error(f"swath.resources.{member} is not {what} from {least} to {most}", f"correct '{member}'")
             else:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from swath.contract.findings import Findings
+from swath.contract.marks import WORDS
 from swath.contract.source import Code, Imports
 
 #: What IPython puts in a notebook's namespace.
@@ -40,10 +41,12 @@ def check_names(
                 cell=parameters_cell,
             )
     known = {name for tree in trees for name in _bound(tree)} | set(names) | set(dir(builtins)) | _IPYTHON
+    in_parameters = known | WORDS
     told: set[str] = set()
     for code in codes:
         for node in _uses(code.tree):
-            if node.id not in known and node.id not in told and not _IPYTHON_HISTORY.fullmatch(node.id):
+            defined = node.id in (in_parameters if code.cell == parameters_cell else known)
+            if not defined and node.id not in told and not _IPYTHON_HISTORY.fullmatch(node.id):
                 told.add(node.id)
                 _undeclared(code.cell, node, findings)
 

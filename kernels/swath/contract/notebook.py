@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,6 @@ from swath.contract.structure import Cell, Notebook, read_structure
 
 PARAMETERS_TAG = "parameters"
 INJECTED_TAG = "injected-parameters"
-_HEADING = re.compile(r"(?m)^#[ \t]+(\S.{0,300}?)[ \t#]*$")
 _MEND_TAG = "tag the one cell that declares the parameters with 'parameters' (Property Inspector > Cell Tags)"
 
 
@@ -74,8 +72,9 @@ def read_notebook(raw: bytes | str | Mapping[str, Any], *, environments: Collect
 
 def _heading(notebook: Notebook) -> str:
     for cell in notebook.cells:
-        if cell.kind == "markdown" and (match := _HEADING.search(cell.source)):
-            return match[1].strip()
+        for line in cell.source.split("\n") if cell.kind == "markdown" else ():
+            if line.startswith("# ") and (title := line[2:].strip(" \t\r#")):
+                return title
     return ""
 
 

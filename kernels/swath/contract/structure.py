@@ -11,7 +11,9 @@ from typing import Any
 from swath.contract.findings import Findings
 
 MAX_NOTEBOOK_BYTES = 10 * 1024 * 1024
-MAX_CODE_CHARACTERS = 1_000_000
+#: Python's own parser takes time that grows with the square of a cell; beyond these a cell holds data, not code.
+MAX_CELL_CHARACTERS = 100_000
+MAX_CODE_CHARACTERS = 400_000
 MAX_CELLS = 2000
 _CELL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KINDS = frozenset({"code", "markdown", "raw"})
@@ -46,7 +48,7 @@ class Notebook:
 def read_structure(raw: bytes | str | Mapping[str, Any], findings: Findings) -> Notebook | None:
     """The notebook in `raw`, or ``None`` when nothing in it can be understood."""
     data = _parsed(raw, findings)
-    if data is None:
+    if data is _UNREADABLE:
         return None
     if not isinstance(data, dict):
         _invalid("the file holds JSON, but no notebook", findings)
@@ -89,14 +91,17 @@ def _parsed(raw: bytes | str | Mapping[str, Any], findings: Findings) -> Any:
                 f"the notebook is over {MAX_NOTEBOOK_BYTES // 1024**2} MB",
                 "clear its outputs and keep data out of it",
             )
-            return None
+            return _UNREADABLE
         parsed = json.loads(data.decode("utf-8"), parse_constant=_refuse)
         # Lone surrogates come through JSON's escapes and cannot be stored as UTF-8.
         json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, TypeError, RecursionError, MemoryError) as error:
         _invalid(f"the file is no JSON in UTF-8: {_spoken(error)}", findings)
-        return None
+        return _UNREADABLE
     return parsed
+
+
+_UNREADABLE = object()
 
 
 def _refuse(_: str) -> Any:
@@ -122,7 +127,8 @@ def _is_count(value: object) -> bool:
 
 
 def _cell(index: int, cell: object, findings: Findings) -> Cell | None:
-    if not isinstance(cell, dict) or cell.get("cell_type") not in _KINDS:
+    kind = cell.get("cell_type") if isinstance(cell, dict) else None
+    if not isinstance(cell, dict) or not isinstance(kind, str) or kind not in _KINDS:
         _invalid("this cell has no known type", findings, cell=index)
         return None
     source = cell.get("source")
@@ -139,9 +145,14 @@ def _cell(index: int, cell: object, findings: Findings) -> Cell | None:
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         _invalid("this cell's tags are no list of texts", findings, cell=index)
         tags = []
-    if cell["cell_type"] == "code":
+    if kind == "code" and len(source) > MAX_CELL_CHARACTERS:
+        findings.error(
+            "too-large", f"over {MAX_CELL_CHARACTERS} characters in one cell", "move data out of the code", cell=index
+        )
+        return None
+    if kind == "code":
         _check_outputs(index, cell, findings)
-    return Cell(index=index, kind=cell["cell_type"], source=source, tags=frozenset(tags))
+    return Cell(index=index, kind=kind, source=source, tags=frozenset(tags))
 
 
 def _check_outputs(index: int, cell: dict[str, Any], findings: Findings) -> None:
