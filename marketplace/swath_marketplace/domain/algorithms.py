@@ -52,6 +52,8 @@ class Environment:
     """Hexadecimal sha256 of the lock file: part of every version's digest."""
     python: str
     """Absolute path of the environment's interpreter on this machine."""
+    editable: bool = False
+    """Whether packages of it are installed in place, outside its folder: a developer's environment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,13 +7,22 @@ only where nothing outside contradicts it, and never where it would save the cal
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swath_marketplace.domain.runs import ErrorInfo, RunStatus
 
-#: What a run may say of itself. Codes that mean a fault of the platform are not among them: they would be a free run.
+#: What a run may say of itself. None of them makes a run free of charge, whatever it says.
 CLAIMABLE_CODES = frozenset(
-    {"cell-failed", "exited-early", "kernel-died", "time-limit", "memory-limit", "output-missing", "output-invalid"}
+    {
+        "cell-failed",
+        "exited-early",
+        "kernel-died",
+        "time-limit",
+        "memory-limit",
+        "output-missing",
+        "output-invalid",
+        "internal",
+    }
 )
 
 _KILLED = {
@@ -28,7 +37,8 @@ class ProcessEnd:
     """How the sandboxed process ended, as its warden saw it."""
 
     reason: str
-    """``exited``, ``time-limit``, ``memory-limit``, ``disk-limit``, ``stopped`` or ``failed-to-start``."""
+    """``exited``, ``time-limit``, ``memory-limit``, ``disk-limit``, ``stopped``, ``failed-to-start`` or
+    ``warden-failed``."""
     exit_code: int | None
     signal: int | None
     cpu_seconds: float
@@ -80,13 +90,15 @@ def judge(
     if end is None:
         if cancel_wanted:
             return Ending(outcome=RunStatus.CANCELED)
-        return _fault("runner-lost", "the process that held the run is gone; the platform is at fault")
+        return _fault("runner-lost", "the process that held the run is gone; nothing is charged")
     if end.reason == "stopped":
         if cancel_wanted:
             return Ending(outcome=RunStatus.CANCELED)
-        return _fault("killed", "the run was stopped from outside without its caller's wish")
+        return _fault("killed", "the run was stopped from outside without its caller's wish; nothing is charged")
     if end.reason == "failed-to-start":
-        return _fault("failed-to-start", "the run's sandbox could not be started")
+        return _fault("failed-to-start", "the run's sandbox could not be started; nothing is charged")
+    if end.reason == "warden-failed":
+        return _fault("runner-lost", "the process that held the run failed; nothing is charged")
     if end.reason in _KILLED:
         where = claim.error.cell if claim and claim.error else None
         return _error(ErrorInfo(code=end.reason, message=_KILLED[end.reason], cell=where))
@@ -103,7 +115,7 @@ def _of_exit(end: ProcessEnd, claim: Claim | None, *, declared: Sequence[str], f
     if claim.error is not None:
         if claim.error.code == "kernel-died" and end.oom_kills:
             return _error(ErrorInfo(code="memory-limit", message=_KILLED["memory-limit"], cell=claim.error.cell))
-        return _error(claim.error)
+        return _error(_claimed(claim.error))
     if not claim.finished or end.exit_code != 0:
         return _error(
             ErrorInfo(code="killed", message=f"the run reported no error but its process ended with {end.exit_code}")
@@ -112,6 +124,11 @@ def _of_exit(end: ProcessEnd, claim: Claim | None, *, declared: Sequence[str], f
     if missing:
         return _error(ErrorInfo(code="output-missing", message=f"declared and not there: {', '.join(missing)}"))
     return Ending(outcome=RunStatus.FINISHED)
+
+
+def _claimed(error: ErrorInfo) -> ErrorInfo:
+    # ``internal`` is the runner's own failure, as it says; being said inside, it is not a reason to charge nothing.
+    return error if error.code in CLAIMABLE_CODES else replace(error, code="killed")
 
 
 def _error(error: ErrorInfo) -> Ending:

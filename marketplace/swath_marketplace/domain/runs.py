@@ -193,27 +193,23 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """What a caller is told, derived from what is observed."""
-        return public_status(self.stage, self.outcome)
+        """What a caller is told, derived from what is observed.
+
+        A run that is being settled still has the status it had: nobody is told an end before it is paid.
+        """
+        if self.stage is Stage.TERMINAL:
+            if self.outcome is None:
+                raise ValueError("a terminal run has an outcome")
+            return self.outcome
+        if self.stage in _BEFORE_START:
+            return _BEFORE_START[self.stage]
+        if self.started_at is not None:
+            return RunStatus.RUNNING
+        return RunStatus.QUEUED if self.queued_at is not None else RunStatus.CREATED
 
 
-_PUBLIC = {
+_BEFORE_START = {
     Stage.CREATED: RunStatus.CREATED,
     Stage.HELD: RunStatus.QUEUED,
     Stage.STARTING: RunStatus.QUEUED,
-    Stage.RUNNING: RunStatus.RUNNING,
-    Stage.COLLECTING: RunStatus.RUNNING,
-    Stage.SETTLING: RunStatus.RUNNING,
 }
-
-
-def public_status(stage: Stage, outcome: RunStatus | None) -> RunStatus:
-    """The status a caller is told of a run in `stage` with `outcome`.
-
-    A run that is being settled is still *running*: nobody is told an end before it is paid.
-    """
-    if stage is Stage.TERMINAL:
-        if outcome is None:
-            raise ValueError("a terminal run has an outcome")
-        return outcome
-    return _PUBLIC[stage]

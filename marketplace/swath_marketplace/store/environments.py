@@ -56,4 +56,10 @@ def _read(path: Path) -> Environment:
         python = Path(data["python"])
         if not (python.is_absolute() and python.exists()):
             raise ValueError("it has no bin/python")
-    return Environment(name=name, title=str(data.get("title", name)), lock_sha256=lock[1], python=str(python))
+    return Environment(
+        name=name,
+        title=str(data.get("title", name)),
+        lock_sha256=lock[1],
+        python=str(python),
+        editable=data.get("editable") is True,
+    )

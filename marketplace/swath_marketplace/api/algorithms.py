@@ -1,0 +1,109 @@
+"""Algorithms over HTTP: each handler parses, calls one service function, shapes the answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from swath_marketplace.api.bodies import PublishBody, ValidateBody, YankBody
+from swath_marketplace.api.context import Caller, Limit, Offset, Services
+
+router = APIRouter(tags=["algorithms"])
+
+Owner = Annotated[str, Path(max_length=128)]
+Name = Annotated[str, Path(max_length=64)]
+Version = Annotated[str, Path(max_length=100)]
+
+#: A notebook is a user's: nothing in it may act in a browser that shows it from here.
+_NOTEBOOK_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+}
+
+
+@router.get("/environments")
+def environments(actor: Caller, services: Services) -> dict[str, Any]:
+    """The locked environments that notebooks may name."""
+    return {"environments": [services.shapes.environment(found) for found in services.registry.environments(actor)]}
+
+
+@router.post("/validate")
+def validate(body: ValidateBody, actor: Caller, services: Services) -> dict[str, Any]:
+    """Everything that keeps a notebook from being published, and its interface."""
+    from swath.contract.interface import json_schema
+
+    checked = services.registry.validate(actor, body.notebook)
+    interface = checked.interface
+    return {
+        "ok": checked.ok,
+        "findings": list(checked.findings),
+        "interface": interface.as_dict() if interface else None,
+        "schema": json_schema(interface) if interface else None,
+        "metadata": dict(checked.metadata) or None,
+    }
+
+
+@router.post("/algorithms", status_code=201)
+def publish(body: PublishBody, response: Response, actor: Caller, services: Services) -> dict[str, Any]:
+    """Publish a notebook: 201 a new version, 200 the same content was published before."""
+    published = services.registry.publish(actor, body.notebook, version=body.version)
+    shaped = services.shapes.version(published.version)
+    if not published.created:
+        response.status_code = 200
+    response.headers["Location"] = shaped["links"]["self"]
+    return {**shaped, "findings": list(published.findings)}
+
+
+@router.get("/algorithms")
+def search(
+    actor: Caller,
+    services: Services,
+    *,
+    q: Annotated[str, Query(max_length=200)] = "",
+    owner: Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00]*$")] = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> dict[str, Any]:
+    """Algorithms in which every word of `q` occurs."""
+    found, total = services.registry.search(actor, text=q, owner=owner, limit=limit, offset=offset)
+    items = [services.shapes.algorithm(algorithm) for algorithm in found]
+    return services.shapes.page("algorithms", items, total=total, limit=limit, offset=offset)
+
+
+@router.get("/algorithms/{owner}/{name}")
+def algorithm(owner: Owner, name: Name, actor: Caller, services: Services) -> dict[str, Any]:
+    """One algorithm with its versions."""
+    return services.shapes.algorithm(services.registry.get(actor, f"{owner}/{name}"), whole=True)
+
+
+@router.get("/algorithms/{owner}/{name}/versions/{version}")
+def version(owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services) -> dict[str, Any]:
+    """One version, by its number or by a range."""
+    return services.shapes.version(services.registry.version(actor, f"{owner}/{name}@{version}"))
+
+
+@router.get("/algorithms/{owner}/{name}/versions/{version}/notebook")
+def notebook(owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services) -> Response:
+    """The notebook as published."""
+    found, content = services.registry.notebook(actor, f"{owner}/{name}@{version}")
+    headers = {
+        **_NOTEBOOK_HEADERS,
+        "Content-Disposition": f'attachment; filename="{found.name}-{found.version}.ipynb"',
+        "ETag": f'"{found.notebook_sha256}"',
+    }
+    return Response(content, media_type="application/x-ipynb+json", headers=headers)
+
+
+@router.get("/algorithms/{owner}/{name}/versions/{version}/schema")
+def schema(owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services) -> dict[str, Any]:
+    """JSON Schema of a version's parameters."""
+    return dict(services.registry.schema(actor, f"{owner}/{name}@{version}"))
+
+
+@router.post("/algorithms/{owner}/{name}/versions/{version}/yank")
+def yank(
+    owner: Owner, name: Name, *, version: Version, body: YankBody, actor: Caller, services: Services
+) -> dict[str, Any]:
+    """Take a version out of every range, for good."""
+    return services.shapes.version(services.registry.yank(actor, f"{owner}/{name}@{version}", reason=body.reason))

@@ -1,0 +1,51 @@
+"""The marketplace's application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from swath_service.app import create_app
+from swath_service.identity import Identity
+
+from swath_marketplace.api import algorithms, runs
+from swath_marketplace.api.context import Context
+from swath_marketplace.api.errors import STATUSES
+from swath_marketplace.api.limits import BodyLimit
+from swath_marketplace.services.reconciler import Reconciler
+
+
+def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, prefix: str) -> FastAPI:
+    """The application under `prefix`; while it is up, the reconciler works."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(reconciler.start)
+        yield
+        await run_in_threadpool(reconciler.stop)
+
+    app = create_app(
+        title="Swath marketplace",
+        version=version("swath"),
+        prefix=prefix,
+        identity=identity,
+        statuses=STATUSES,
+        lifespan=lifespan,
+    )
+    # Inside the one that gives each request its id, so that its answer carries that too.
+    app.user_middleware.append(Middleware(BodyLimit))
+    app.state.context = context
+    base = prefix.rstrip("/")
+
+    @app.get(f"{base}/health", tags=["health"])
+    async def health() -> dict[str, str]:
+        """Whether the service answers; needs no token."""
+        return {"status": "ok"}
+
+    for router in (algorithms.router, runs.router):
+        app.include_router(router, prefix=base)
+    return app

@@ -1,0 +1,42 @@
+"""What callers send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class PublishBody(_Body):
+    """A notebook to publish."""
+
+    notebook: dict[str, Any]
+    """Content of the .ipynb file."""
+    version: str | None = Field(default=None, max_length=100)
+    """Semantic version; by default the one in the notebook's metadata, or the least that the interface allows."""
+
+
+class ValidateBody(_Body):
+    """A notebook to look at."""
+
+    notebook: dict[str, Any]
+
+
+class YankBody(_Body):
+    """Why a version is taken back."""
+
+    reason: str = Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+class RunBody(_Body):
+    """A run to start."""
+
+    algorithm: str = Field(max_length=300)
+    """``owner/name`` or ``owner/name@range``."""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
+    """The most that the run may cost."""

@@ -1,0 +1,40 @@
+"""What handlers work with: one object, put on the application by `make_app`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from swath_service.actor import Actor
+from swath_service.identity import current_actor
+
+from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.runs import Runs
+from swath_marketplace.store.runs import RunStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The services behind the doors."""
+
+    registry: Registry
+    runs: Runs
+    run_store: RunStore
+    events: EventLogs
+    shapes: Shapes
+
+
+def context_of(request: Request) -> Context:
+    """FastAPI dependency: the services."""
+    context = request.app.state.context
+    assert isinstance(context, Context)
+    return context
+
+
+Services = Annotated[Context, Depends(context_of)]
+Caller = Annotated[Actor, Depends(current_actor)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]

@@ -1,0 +1,16 @@
+"""The one table from what can go wrong to the status that says so."""
+
+from __future__ import annotations
+
+from swath_service.errors import SwathError
+
+from swath_marketplace.domain import errors
+
+STATUSES: dict[type[SwathError], int] = {
+    errors.RunRefused: 402,
+    errors.VersionExists: 409,
+    errors.VersionYanked: 409,
+    errors.RunNotTerminal: 409,
+    errors.BumpTooSmall: 422,
+    errors.KeyReused: 422,
+}

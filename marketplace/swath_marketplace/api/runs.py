@@ -1,0 +1,115 @@
+"""Runs over HTTP: each handler parses, calls one service function, shapes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, StreamingResponse
+from sse_starlette import EventSourceResponse
+
+from swath_marketplace.api.bodies import RunBody
+from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.stream import Place, follow
+from swath_marketplace.domain.runs import RunStatus
+from swath_marketplace.services.runs import RunRequest
+
+router = APIRouter(tags=["runs"])
+
+RunId = Annotated[str, Path(max_length=64)]
+_PING_SECONDS = 15
+
+
+@router.post("/runs", status_code=201)
+def create(
+    body: RunBody,
+    response: Response,
+    actor: Caller,
+    services: Services,
+    idempotency_key: Annotated[str | None, Header(max_length=400)] = None,
+) -> dict[str, Any]:
+    """Start a run: 201 a new one, 200 the one that the same key and request made before."""
+    request = RunRequest(
+        algorithm=body.algorithm, parameters=body.parameters, budget_millicredits=body.budget_millicredits
+    )
+    run, created = services.runs.create(actor, request, key=idempotency_key)
+    shaped = services.shapes.run(run)
+    if not created:
+        response.status_code = 200
+    response.headers["Location"] = shaped["links"]["self"]
+    return shaped
+
+
+@router.get("/runs")
+def runs(
+    actor: Caller,
+    services: Services,
+    *,
+    status: Annotated[list[RunStatus] | None, Query()] = None,
+    everybody: bool = False,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> dict[str, Any]:
+    """The caller's runs, newest first; an operator may ask for everybody's."""
+    found, total = services.runs.list(actor, statuses=status or (), everybody=everybody, limit=limit, offset=offset)
+    items = [services.shapes.run(run) for run in found]
+    return services.shapes.page("runs", items, total=total, limit=limit, offset=offset)
+
+
+@router.get("/runs/{run_id}")
+def run(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
+    """One run."""
+    return services.shapes.run(services.runs.get(actor, run_id))
+
+
+@router.delete("/runs/{run_id}")
+def cancel(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
+    """Ask a run to end; one that has ended stays as it is."""
+    return services.shapes.run(services.runs.cancel(actor, run_id))
+
+
+@router.get("/runs/{run_id}/events")
+async def events(
+    run_id: RunId,
+    actor: Caller,
+    services: Services,
+    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+) -> EventSourceResponse:
+    """Everything that happens to a run as server-sent events, from its start or from after ``Last-Event-ID``."""
+    found = await run_in_threadpool(services.runs.get, actor, run_id)
+    return EventSourceResponse(
+        follow(services, found.id, start=Place.parse(last_event_id)),
+        ping=_PING_SECONDS,
+        # Proxies that gather an answer before they pass it on would hold the events back.
+        headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
+    )
+
+
+@router.get("/runs/{run_id}/log")
+def log(run_id: RunId, actor: Caller, services: Services) -> StreamingResponse:
+    """What the notebook printed so far."""
+    found = services.runs.get(actor, run_id)
+
+    def text() -> Iterator[bytes]:
+        for piece in services.events.text(found.id):
+            yield piece.encode()
+
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}
+    return StreamingResponse(text(), media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@router.get("/runs/{run_id}/results")
+def results(run_id: RunId, actor: Caller, services: Services) -> list[dict[str, Any]]:
+    """The outputs of a run; none while it goes on."""
+    found = services.runs.get(actor, run_id)
+    return [services.shapes.output(found, output) for output in found.outputs] if found.terminal else []
+
+
+@router.api_route("/runs/{run_id}/results/{name}", methods=["GET", "HEAD"])
+def result(run_id: RunId, name: Annotated[str, Path(max_length=64)], actor: Caller, services: Services) -> FileResponse:
+    """The bytes of one output; ranges are answered."""
+    output, path = services.runs.result(actor, run_id, name)
+    return FileResponse(path, media_type=output.media_type, filename=filename_of(output), headers=headers_of(output))

@@ -1,0 +1,123 @@
+"""What callers get: domain objects as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment
+from swath_marketplace.domain.clock import iso
+from swath_marketplace.domain.runs import OutputFile, Run
+
+
+class Shapes:
+    """Shapes answers; links stand under `prefix`."""
+
+    def __init__(self, prefix: str) -> None:
+        self._base = prefix.rstrip("/")
+
+    def environment(self, environment: Environment) -> dict[str, Any]:
+        """An environment; where it lies on this machine is nobody's business."""
+        return {"name": environment.name, "title": environment.title, "lock_sha256": environment.lock_sha256}
+
+    def version(self, version: AlgorithmVersion) -> dict[str, Any]:
+        """A version."""
+        here = f"{self._algorithm_path(version.owner, version.name)}/versions/{quote(version.version, safe='')}"
+        meta = version.metadata
+        return {
+            "owner": version.owner,
+            "name": version.name,
+            "version": version.version,
+            "digest": version.digest,
+            "title": meta.get("title"),
+            "summary": meta.get("summary"),
+            "license": meta.get("license"),
+            "keywords": meta.get("keywords"),
+            "references": meta.get("references"),
+            "interface": dict(version.interface),
+            "environment": {"name": version.environment, "lock_sha256": version.environment_lock_sha256},
+            "resources": version.resources.as_dict(),
+            "published_at": iso(version.published_at),
+            "yanked_at": iso(version.yanked_at),
+            "yank_reason": version.yank_reason,
+            "links": {"self": here, "notebook": f"{here}/notebook", "schema": f"{here}/schema"},
+        }
+
+    def algorithm(self, algorithm: Algorithm, *, whole: bool = False) -> dict[str, Any]:
+        """An algorithm; with all its versions when `whole`."""
+        latest = algorithm.latest
+        told: dict[str, Any] = {
+            "owner": algorithm.owner,
+            "name": algorithm.name,
+            "title": algorithm.title,
+            "summary": algorithm.summary,
+            "keywords": list(algorithm.keywords),
+            "latest_version": latest.version if latest else None,
+            "created_at": iso(algorithm.created_at),
+            "updated_at": iso(algorithm.updated_at),
+            "links": {"self": self._algorithm_path(algorithm.owner, algorithm.name)},
+        }
+        if whole:
+            told["latest"] = self.version(latest) if latest else None
+            told["runs_count"] = algorithm.runs_count
+            told["versions"] = [
+                {
+                    "version": version.version,
+                    "digest": version.digest,
+                    "published_at": iso(version.published_at),
+                    "yanked_at": iso(version.yanked_at),
+                    "yank_reason": version.yank_reason,
+                }
+                for version in algorithm.versions
+            ]
+        return told
+
+    def run(self, run: Run) -> dict[str, Any]:
+        """A run."""
+        here = f"{self._base}/runs/{run.id}"
+        return {
+            "id": run.id,
+            "algorithm": f"{run.owner}/{run.name}",
+            "owner": run.owner,
+            "name": run.name,
+            "version": run.version,
+            "digest": run.digest,
+            "caller": run.caller,
+            "status": run.status.value,
+            "progress": round(run.progress, 4),
+            "parameters": dict(run.parameters),
+            "error": run.error.as_dict() if run.error else None,
+            "refusal": run.refusal.as_dict() if run.refusal else None,
+            "quote_millicredits": run.quote_millicredits,
+            "cost_millicredits": run.cost_millicredits if run.terminal else None,
+            "usage": run.usage.as_dict() if run.usage else None,
+            "created_at": iso(run.created_at),
+            "started_at": iso(run.started_at),
+            "ended_at": iso(run.ended_at),
+            "outputs": [self.output(run, output) for output in run.outputs] if run.terminal else [],
+            "inputs": [dict(item) for item in run.inputs],
+            "links": {
+                "self": here,
+                "events": f"{here}/events",
+                "log": f"{here}/log",
+                "results": f"{here}/results",
+            },
+        }
+
+    def output(self, run: Run, output: OutputFile) -> dict[str, Any]:
+        """One output of a run."""
+        return {**output.as_dict(), "href": f"{self._base}/runs/{run.id}/results/{output.name}"}
+
+    def page(self, name: str, items: list[dict[str, Any]], *, total: int, limit: int, offset: int) -> dict[str, Any]:
+        """A page of a list; `next_offset` is where the following page begins, null at the end."""
+        end = offset + len(items)
+        return {
+            name: items,
+            "total": total,
+            "limit": limit,
+            "offset": offset,
+            "next_offset": end if end < total else None,
+        }
+
+    def _algorithm_path(self, owner: str, name: str) -> str:
+        return f"{self._base}/algorithms/{quote(owner, safe='')}/{name}"

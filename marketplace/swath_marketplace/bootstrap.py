@@ -1,0 +1,210 @@
+"""Read the settings and choose what the service works with. The only place that does."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from fastapi import FastAPI
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL
+from swath_quota.client import HttpQuotaClient, QuotaClient
+from swath_sandbox import Allow, UidRegistry
+from swath_sandbox.checks import check_isolation
+from swath_service.app import serve
+from swath_service.identity import HubIdentity, Identity
+from swath_service.settings import HubSettings
+
+from swath_marketplace.api.app import make_app
+from swath_marketplace.api.context import Context
+from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.domain.fairness import Slots
+from swath_marketplace.executors.local import LocalExecutor, LocalSettings
+from swath_marketplace.executors.protocol import Executor
+from swath_marketplace.services.collecting import Collector
+from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.holds import Cashier
+from swath_marketplace.services.reconciler import Reconciler
+from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.steps import Stepper
+from swath_marketplace.store.algorithms import AlgorithmStore
+from swath_marketplace.store.artifacts import ArtifactStore
+from swath_marketplace.store.database import Database
+from swath_marketplace.store.environments import EnvironmentRegistry
+from swath_marketplace.store.run_folder import RunFolders
+from swath_marketplace.store.runs import RunStore
+
+
+class Settings(BaseSettings):
+    """Settings of the marketplace, from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SWATH_MARKETPLACE_", extra="ignore", hide_input_in_errors=True)
+
+    database_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SWATH_MARKETPLACE_DATABASE_URL", "SWATH_DATABASE_URL"),
+        repr=False,
+    )
+    """``sqlite:////path`` or ``postgresql+psycopg://…``; by default in the data folder."""
+    data: Path = Field(
+        default_factory=lambda: Path.home() / ".local/share/swath", validation_alias=AliasChoices("SWATH_DATA")
+    )
+    """Swath's data folder."""
+    quota_url: str = Field(
+        default="http://127.0.0.1:8001/services/quota/", validation_alias=AliasChoices("SWATH_QUOTA_URL")
+    )
+    archive: Path | None = Field(default=None, validation_alias=AliasChoices("SWATH_MARKETPLACE_ARCHIVE"))
+    """Folder that runs see as ``/archive``; by default ``archive`` in the data folder."""
+    slots_cpus: float | None = Field(default=None, gt=0)
+    """Processor cores that runs may take together; by default all."""
+    slots_memory_mb: int | None = Field(default=None, gt=0)
+    """Memory that runs may take together; by default three quarters of the machine's."""
+    runs_per_caller: int = Field(default=2, ge=1)
+    """Most runs of one caller at a time."""
+    run_disk_mb: int = Field(default=10_240, ge=1)
+    """Most that one run may write."""
+    lease_seconds: float = Field(default=15, gt=0, le=600)
+    """How long a run waits for a reconciler that went silent."""
+    allow_no_bwrap: bool = Field(default=False, validation_alias=AliasChoices("SWATH_ALLOW_NO_BWRAP"))
+    allow_no_cgroups: bool = Field(default=False, validation_alias=AliasChoices("SWATH_ALLOW_NO_CGROUPS"))
+    allow_dask_runs: bool = Field(default=False, validation_alias=AliasChoices("SWATH_ALLOW_DASK_RUNS"))
+    """Whether versions that ask for Dask may be published; their runs share the machine's network, without a token."""
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    def url(self) -> str:
+        """Where algorithms and runs are kept."""
+        if self.database_url:
+            return self.database_url
+        path = (self.data / "marketplace" / "marketplace.sqlite").absolute()
+        return URL.create("sqlite", database=str(path)).render_as_string()
+
+    def allow(self) -> frozenset[Allow]:
+        """What the operator gave up of the sandbox."""
+        given = {Allow.NO_BWRAP: self.allow_no_bwrap, Allow.NO_CGROUPS: self.allow_no_cgroups}
+        return frozenset(allow for allow, wanted in given.items() if wanted)
+
+    def slots(self) -> Slots:
+        """What of the machine runs may take together."""
+        memory_mb = self.slots_memory_mb or int(psutil.virtual_memory().total * 0.75) >> 20
+        return Slots(
+            cpus=self.slots_cpus or float(os.cpu_count() or 1), memory_mb=memory_mb, per_caller=self.runs_per_caller
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marketplace:
+    """Everything of the service but its door."""
+
+    context: Context
+    reconciler: Reconciler
+    database: Database
+    executor: Executor
+    folders: RunFolders
+
+
+def assemble(
+    settings: Settings, *, quota: QuotaClient, executor: Executor | None = None, clock: Clock = utc_now, prefix: str
+) -> Marketplace:
+    """The services over the settings' database and folders; the database is migrated.
+
+    Parameters
+    ----------
+    executor
+        By default the sandbox of this machine.
+    """
+    home, slots = settings.data.absolute() / "marketplace", settings.slots()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.url())
+    database.migrate()
+    folders = RunFolders(home / "runs")
+    executor = executor or _local_executor(settings, folders)
+    algorithms, runs = AlgorithmStore(database), RunStore(database)
+    events, cashier = EventLogs(folders), Cashier(quota, clock=clock)
+    registry = Registry(
+        store=algorithms,
+        artifacts=ArtifactStore(home / "artifacts"),
+        environments=EnvironmentRegistry(settings.data.absolute() / "environments"),
+        slots=slots,
+        dask_runs=settings.allow_dask_runs,
+        clock=clock,
+    )
+    stepper = Stepper(
+        store=runs,
+        executor=executor,
+        cashier=cashier,
+        collector=Collector(folders=folders, algorithms=algorithms),
+        packages=registry,
+        clock=clock,
+    )
+    reconciler = Reconciler(
+        store=runs,
+        executor=executor,
+        stepper=stepper,
+        events=events,
+        slots=slots,
+        clock=clock,
+        lease_seconds=settings.lease_seconds,
+    )
+    service = Runs(
+        store=runs,
+        registry=registry,
+        cashier=cashier,
+        reconciler=reconciler,
+        folders=folders,
+        slots=slots,
+        clock=clock,
+    )
+    context = Context(registry=registry, runs=service, run_store=runs, events=events, shapes=Shapes(prefix))
+    return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
+
+
+def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix: str) -> FastAPI:
+    """The whole service.
+
+    Raises
+    ------
+    SandboxUnavailable
+        When this machine cannot isolate runs and the operator did not give that up.
+    """
+    check_isolation(settings.allow())
+    made = assemble(settings, quota=quota, prefix=prefix)
+    return make_app(context=made.context, reconciler=made.reconciler, identity=identity, prefix=prefix)
+
+
+def _local_executor(settings: Settings, folders: RunFolders) -> LocalExecutor:
+    data = settings.data.absolute()
+    archive = (settings.archive or data / "archive").absolute()
+    return LocalExecutor(
+        folders=folders,
+        # One book for the users of JupyterLab and for runs: no two may have the same uid.
+        uids=UidRegistry(data / "uids" / "uids.json"),
+        settings=LocalSettings(
+            archive=archive if archive.is_dir() else None,
+            environment=_archive_environment(),
+            disk_bytes=settings.run_disk_mb << 20,
+            allow=settings.allow(),
+        ),
+    )
+
+
+def _archive_environment() -> dict[str, str]:
+    """``SWATH_ARCHIVE`` and the GDAL variables, as the archive names them."""
+    try:
+        client = importlib.import_module("swath_archive.client")
+    except ImportError:
+        return {}
+    return dict(client.environment("/archive"))
+
+
+def main() -> None:
+    """Serve, as JupyterHub's environment says."""
+    settings, hub = Settings(), HubSettings.from_environment()
+    quota = HttpQuotaClient(settings.quota_url, hub.api_token)
+    app = build(settings, quota=quota, identity=HubIdentity(api_url=hub.api_url), prefix=hub.prefix)
+    serve(app, service="marketplace", host=hub.host, port=hub.port, log_level=settings.log_level)

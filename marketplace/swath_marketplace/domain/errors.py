@@ -1,0 +1,33 @@
+"""Errors of this room that a program inside it branches on; `api.errors` gives each its status."""
+
+from __future__ import annotations
+
+from swath_service.errors import Conflict, Invalid, Refused
+
+
+class VersionExists(Conflict):
+    """The version's number is taken by another content."""
+
+
+class VersionYanked(Conflict):
+    """The version was yanked; it starts no more runs."""
+
+
+class BumpTooSmall(Invalid):
+    """The change of the interface asks for a larger step of the version."""
+
+
+class KeyReused(Invalid):
+    """An idempotency key came back with another request."""
+
+
+class RunRefused(Refused):
+    """The wallet would not hold the run's price."""
+
+
+class RunNotTerminal(Conflict):
+    """Something is asked that only an ended run has."""
+
+
+class LeaseLost(Exception):
+    """Another reconciler has taken the run over; whoever meets this writes nothing more about it."""

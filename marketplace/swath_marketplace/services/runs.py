@@ -1,0 +1,291 @@
+"""What a caller may do with runs: ask for one, look at it, read what it left, cancel it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swath.contract.digest import canonical_json, sha256_bytes
+from swath.contract.interface import Interface
+from swath.contract.parameters import check_parameters
+from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.errors import Forbidden, Invalid, NotFound
+
+from swath_marketplace.domain.algorithms import AlgorithmVersion
+from swath_marketplace.domain.clock import Clock
+from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
+from swath_marketplace.domain.fairness import Slots
+from swath_marketplace.domain.runs import OutputFile, Run, RunStatus
+from swath_marketplace.services.holds import Cashier
+from swath_marketplace.services.reconciler import Reconciler
+from swath_marketplace.services.registry import Registry
+from swath_marketplace.store.run_folder import RunFolders
+from swath_marketplace.store.runs import RunStore
+
+_KEY = re.compile(r"[\x20-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRequest:
+    """What a caller asks for."""
+
+    algorithm: str
+    """``owner/name`` or ``owner/name@range``."""
+    parameters: Mapping[str, Any]
+    budget_millicredits: int | None = None
+    """The most that the run may cost; it is refused when it could cost more."""
+
+    @property
+    def sha256(self) -> str:
+        """What makes two requests the same.
+
+        Raises
+        ------
+        Invalid
+            When a value cannot be written as JSON.
+        """
+        try:
+            return sha256_bytes(
+                canonical_json(
+                    {
+                        "algorithm": self.algorithm,
+                        "parameters": self.parameters,
+                        "budget_millicredits": self.budget_millicredits,
+                    }
+                )
+            )
+        except ValueError as error:
+            raise Invalid(
+                code="parameters-invalid",
+                message=f"the parameters cannot be read: {error}",
+                mend="send plain JSON values",
+                findings=[{"field": "parameters", "message": str(error), "mend": "send plain JSON values"}],
+            ) from error
+
+
+class Runs:
+    """Runs, for whoever may see or change them: the caller and operators; to others a run is not there."""
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        registry: Registry,
+        cashier: Cashier,
+        reconciler: Reconciler,
+        folders: RunFolders,
+        slots: Slots,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._cashier = cashier
+        self._reconciler = reconciler
+        self._folders = folders
+        self._slots = slots
+        self._clock = clock
+
+    def create(self, actor: Actor, request: RunRequest, *, key: str | None = None) -> tuple[Run, bool]:
+        """Commit a run and hold its price; the same `key` with the same request is the same run.
+
+        Returns
+        -------
+        tuple
+            The run, and whether it is new. It is still ``created`` when the quota service does not answer: the
+            reconciler asks again.
+
+        Raises
+        ------
+        Invalid
+            Unknown, missing or wrong parameters, every one named; a budget below the price. Nothing is held.
+        KeyReused
+            `key` came with another request before.
+        RunRefused
+            The wallet would not hold the price; the run is there, ended, and says why.
+        NotFound, VersionYanked
+        """
+        actor.require(Scope.EXECUTE)
+        caller = _payer(actor)
+        sha256 = request.sha256
+        if key is not None:
+            earlier = self._earlier(caller, key, sha256)
+            if earlier is not None:
+                return _accepted(earlier), False
+        run = self._new(actor, caller, request)
+        with self._reconciler.handling(run.id):
+            stored, known_sha256, created = self._store.create(
+                run,
+                key=key,
+                request_sha256=sha256,
+                holder=self._reconciler.holder,
+                until=self._reconciler.lease_until(),
+            )
+            if created:
+                return _accepted(self._reconciler.advance(stored)), True
+        _same_request(known_sha256, sha256)
+        return _accepted(stored), False
+
+    def get(self, actor: Actor, run_id: str) -> Run:
+        """One run.
+
+        Raises
+        ------
+        NotFound
+            Also when it is another caller's.
+        """
+        actor.require(Scope.READ)
+        run = self._store.get(run_id) if run_id.isalnum() else None
+        if run is None or not _may_see(actor, run):
+            raise NotFound(code="no-such-run", message="there is no such run of yours", mend="see GET runs")
+        return run
+
+    def list(
+        self, actor: Actor, *, statuses: Sequence[RunStatus] = (), everybody: bool = False, limit: int, offset: int
+    ) -> tuple[Sequence[Run], int]:
+        """A page of the caller's runs, newest first, and how many there are; of everybody's for an operator."""
+        actor.require(Scope.READ)
+        if everybody:
+            actor.require(Scope.ADMINISTER)
+        caller = None if everybody else actor.name
+        if caller is not None and actor.kind is not ActorKind.USER:
+            return [], 0
+        return self._store.list(caller=caller, statuses=statuses, limit=limit, offset=offset)
+
+    def cancel(self, actor: Actor, run_id: str) -> Run:
+        """Ask for an end; a run that has ended stays as it is. What was used until then is paid for."""
+        actor.require(Scope.EXECUTE)
+        run = self.get(actor, run_id)
+        if not run.terminal:
+            self._store.want_canceled(run.id)
+            self._reconciler.wake()
+        return self.get(actor, run_id)
+
+    def result(self, actor: Actor, run_id: str, name: str) -> tuple[OutputFile, Path]:
+        """One output of an ended run, and the file it is in.
+
+        Raises
+        ------
+        NotFound, RunNotTerminal
+        """
+        run = self.get(actor, run_id)
+        if not run.terminal:
+            raise RunNotTerminal(
+                code="run-not-over",
+                message=f"the run is {run.status.value}; its outputs are there when it has ended",
+                mend="wait until its status is finished, error or canceled",
+            )
+        output = next((output for output in run.outputs if output.name == name), None)
+        path = self._folders.of(run.id).result(name) if output else None
+        if output is None or path is None or not path.is_file():
+            names = ", ".join(output.name for output in run.outputs) or "none"
+            raise NotFound(
+                code="no-such-output", message="the run has no output of that name", mend=f"its outputs: {names}"
+            )
+        return output, path
+
+    def _new(self, actor: Actor, caller: str, request: RunRequest) -> Run:
+        version = self._registry.runnable(actor, request.algorithm)
+        parameters = _bound(version, request.parameters)
+        if not self._slots.fits(version.resources):
+            raise Invalid(
+                code="resources-too-large",
+                message=f"{version.path} {version.version} asks for more CPU or memory than a run gets here",
+                mend="ask the operator for larger slots, or its author for a smaller version",
+            )
+        quote = self._cashier.quote(version.resources)
+        budget = request.budget_millicredits
+        if budget is not None and budget < quote:
+            mend = f"allow {quote} millicredits; what is not used is given back"
+            raise Invalid(
+                code="budget-too-small",
+                message=f"this run may cost up to {quote} millicredits and the budget is {budget}",
+                mend=mend,
+                findings=[{"field": "budget_millicredits", "message": "below the quote", "mend": mend}],
+                extra={"quote_millicredits": quote},
+            )
+        return Run(
+            id=uuid.uuid4().hex,
+            algorithm_id=version.algorithm_id,
+            owner=version.owner,
+            name=version.name,
+            version=version.version,
+            digest=version.digest,
+            caller=caller,
+            parameters=parameters,
+            resources=version.resources,
+            quote_millicredits=quote,
+            created_at=self._clock(),
+        )
+
+    def _earlier(self, caller: str, key: str, sha256: str) -> Run | None:
+        if not _KEY.fullmatch(key):
+            raise Invalid(
+                code="bad-idempotency-key",
+                message="an idempotency key is 1 to 200 printable ASCII characters",
+                mend="a UUID is a good one",
+                findings=[{"field": "Idempotency-Key", "message": "not such a key", "mend": "send a UUID"}],
+            )
+        found = self._store.find(caller=caller, key=key)
+        if found is None:
+            return None
+        run, known = found
+        _same_request(known, sha256)
+        return run
+
+
+def _same_request(known: str, sha256: str) -> None:
+    if known != sha256:
+        raise KeyReused(
+            code="idempotency-key-reused",
+            message="this idempotency key came with another request before",
+            mend="make a new key for a new request; repeat a key only with the very same request",
+            findings=[{"field": "Idempotency-Key", "message": "used for another request", "mend": "make a new key"}],
+        )
+
+
+def _bound(version: AlgorithmVersion, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    bound, findings = check_parameters(Interface.from_dict(version.interface), values)
+    if findings:
+        raise Invalid(
+            code="parameters-invalid",
+            message=f"{version.path} {version.version} does not take these parameters",
+            mend="mend what the findings name; the schema of the parameters is beside the version",
+            findings=[
+                {"field": found.field, "code": found.code, "message": found.message, "mend": found.mend}
+                for found in findings
+            ],
+        )
+    return bound
+
+
+def _accepted(run: Run) -> Run:
+    if run.refusal is None:
+        return run
+    raise RunRefused(
+        code=run.refusal.code,
+        message=run.refusal.message,
+        mend="see your wallet; nothing was held or charged",
+        extra={
+            "run": run.id,
+            "quote_millicredits": run.quote_millicredits,
+            "retry_at": run.refusal.retry_at,
+        },
+    )
+
+
+def _payer(actor: Actor) -> str:
+    if actor.kind is not ActorKind.USER:
+        raise Forbidden(
+            code="users-only",
+            message="a run is paid from a user's wallet, and this token is a service's",
+            mend="use a user's token",
+        )
+    return actor.name
+
+
+def _may_see(actor: Actor, run: Run) -> bool:
+    return actor.is_operator or (actor.kind is ActorKind.USER and actor.name == run.caller)

@@ -1,0 +1,145 @@
+"""One step of one run: what the reconciler does to it, each idempotent, each saved before the next."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from swath_marketplace.domain import transitions
+from swath_marketplace.domain.clock import Clock
+from swath_marketplace.domain.endings import Ending
+from swath_marketplace.domain.runs import Desired, ErrorInfo, Run, RunStatus, Stage, Usage
+from swath_marketplace.executors.protocol import Executor, Observation, Package, Seen, StartFailed
+from swath_marketplace.services.collecting import Collector
+from swath_marketplace.services.holds import Cashier
+from swath_marketplace.store.runs import RunStore
+
+log = logging.getLogger(__name__)
+
+
+class Packages(Protocol):
+    """Where a run's version, notebook and environment come from. Raises on anything that is not as it was published."""
+
+    def package_of(self, run: Run) -> Package: ...
+
+
+class Stepper:
+    """Brings a leased run forward.
+
+    Every method may be repeated after a crash at any point: holds and settlements go by the run's id, a start finds
+    what was started before, and each save is fenced by the run's generation.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        executor: Executor,
+        cashier: Cashier,
+        collector: Collector,
+        packages: Packages,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._cashier = cashier
+        self._collector = collector
+        self._packages = packages
+        self._clock = clock
+
+    def advance(self, run: Run) -> Run:
+        """Take steps until the run waits for something: a slot, its process, or nothing more.
+
+        Raises
+        ------
+        LeaseLost
+            Another reconciler has it now.
+        Unavailable
+            The quota service does not answer; try again later.
+        """
+        while True:
+            after = self._step(run)
+            if after.stage is run.stage:
+                return after
+            run = after
+            if run.terminal or (run.stage is Stage.HELD and run.desired is Desired.FINISHED):
+                return run
+
+    def give_up(self, run: Run) -> Run:
+        """End a run that fails for reasons of ours, without a charge, once nothing of it runs any more."""
+        if run.stage not in (Stage.STARTING, Stage.RUNNING, Stage.COLLECTING):
+            return run
+        self._executor.stop(run)
+        if self._look(run).seen is Seen.RUNNING:
+            return run
+        if run.stage is Stage.RUNNING:
+            run = self._store.save(transitions.process_over(run))
+        why = ErrorInfo(code="internal", message="the platform failed while it worked on this run; nothing is charged")
+        return self._end(run, Ending(outcome=RunStatus.ERROR, error=why, platform_fault=True))
+
+    def _step(self, run: Run) -> Run:
+        match run.stage:
+            case Stage.CREATED:
+                asked = self._cashier.ask(run)
+                return self._store.save(asked, keep_lease=asked.stage is not Stage.HELD)
+            case Stage.HELD:
+                return self._store.save(transitions.never_started(run, RunStatus.CANCELED))
+            case Stage.STARTING:
+                return self._start(run)
+            case Stage.RUNNING:
+                return self._watch(run)
+            case Stage.COLLECTING:
+                return self._collect(run)
+            case Stage.SETTLING:
+                self._executor.forget(run)
+                return self._store.save(self._cashier.settle(run))
+            case Stage.TERMINAL:
+                return run
+
+    def _start(self, run: Run) -> Run:
+        if run.desired is Desired.CANCELED:
+            self._executor.stop(run)
+            if self._look(run).seen is Seen.NEVER:
+                return self._store.save(transitions.never_started(run, RunStatus.CANCELED))
+        try:
+            for handle in self._executor.start(run, self._packages.package_of(run)):
+                run = self._store.save(transitions.with_handle(run, handle))
+        except StartFailed as error:
+            log.error("run %s could not be started: %s", run.id, error)
+            why = ErrorInfo(
+                code="failed-to-start", message="the run's sandbox could not be started; nothing is charged"
+            )
+            return self._end(run, Ending(outcome=RunStatus.ERROR, error=why, platform_fault=True))
+        return self._store.save(transitions.started(run, at=self._clock()))
+
+    def _watch(self, run: Run) -> Run:
+        if run.desired is Desired.CANCELED:
+            self._executor.stop(run)
+        if self._look(run).seen is Seen.RUNNING:
+            return run
+        return self._store.save(transitions.process_over(run))
+
+    def _collect(self, run: Run) -> Run:
+        collected = self._collector.collect(run, self._look(run).end)
+        ending, usage = collected.ending, collected.usage
+        # Asked before anything is saved: without prices nothing is decided.
+        cost = 0 if ending.platform_fault else self._cashier.cost(usage)
+        ended = transitions.ended(
+            run,
+            ending,
+            usage=usage,
+            cost_millicredits=cost,
+            outputs=collected.outputs,
+            inputs=collected.inputs,
+        )
+        return self._store.save(ended)
+
+    def _end(self, run: Run, ending: Ending) -> Run:
+        return self._store.save(
+            transitions.ended(
+                run, ending, usage=Usage(memory_mb=run.resources.memory_mb), cost_millicredits=0, outputs=()
+            )
+        )
+
+    def _look(self, run: Run) -> Observation:
+        return self._executor.check([run])[run.id]

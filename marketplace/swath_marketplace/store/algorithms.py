@@ -1,0 +1,203 @@
+"""Algorithms and versions in SQL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Resources
+from swath_marketplace.domain.catalogue import newest_first
+from swath_marketplace.store import tables
+from swath_marketplace.store.database import Database
+
+#: Sees every version of the algorithm, inside the transaction that will add one; answers what to add, or a stored one.
+Decide = Callable[[str, Sequence[AlgorithmVersion]], AlgorithmVersion]
+
+
+class AlgorithmStore:
+    """The registry's memory.
+
+    Promises: versions are only ever added; two publishers at once are put in a row; every answer is a domain object.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def publish(self, *, owner: str, name: str, at: datetime, decide: Decide) -> tuple[AlgorithmVersion, bool]:
+        """Add the version that `decide` makes, unless it answers one that is stored already.
+
+        Returns
+        -------
+        tuple
+            The stored version, and whether it is new. Whatever `decide` raises leaves nothing behind.
+        """
+        with self._database.write() as connection:
+            algorithm_id = self._claim_name(connection, owner, name, at)
+            versions = self._versions(connection, [algorithm_id])[algorithm_id]
+            version = decide(algorithm_id, versions)
+            if any(stored.version == version.version for stored in versions):
+                return version, False
+            connection.execute(tables.versions.insert().values(_version_values(version)))
+            if newest_first([version, *versions])[0] is version:
+                connection.execute(
+                    tables.algorithms.update()
+                    .where(tables.algorithms.c.id == algorithm_id)
+                    .values({**_words(version), "updated_at": at})
+                )
+            return version, True
+
+    def get(self, owner: str, name: str) -> Algorithm | None:
+        """One algorithm with all its versions, newest first, yanked ones too."""
+        table = tables.algorithms
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(table).where(table.c.owner == owner, table.c.name == name)).one_or_none()
+            if row is None:
+                return None
+            versions = self._versions(connection, [row.id])[row.id]
+            count = connection.execute(
+                sa.select(sa.func.count()).select_from(tables.runs).where(tables.runs.c.algorithm_id == row.id)
+            ).scalar_one()
+        return _algorithm(row, versions, runs_count=count, all_versions=True)
+
+    def list(
+        self, *, words: Sequence[str] = (), owner: str | None = None, limit: int, offset: int
+    ) -> tuple[Sequence[Algorithm], int]:
+        """A page of algorithms that have a version to offer, latest changed first, and how many there are in all.
+
+        Parameters
+        ----------
+        words
+            Each must occur, in whatever case, in owner, name, title, summary or keywords.
+        """
+        table = tables.algorithms
+        offered = sa.exists().where(tables.versions.c.algorithm_id == table.c.id, tables.versions.c.yanked_at.is_(None))
+        wanted = [offered, *(table.c.search_text.contains(word.lower(), autoescape=True) for word in words)]
+        if owner is not None:
+            wanted.append(table.c.owner == owner)
+        with self._database.read() as connection:
+            total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*wanted)).scalar_one()
+            rows = connection.execute(
+                sa.select(table)
+                .where(*wanted)
+                .order_by(table.c.updated_at.desc(), table.c.id)
+                .limit(limit)
+                .offset(offset)
+            ).all()
+            versions = self._versions(connection, [row.id for row in rows])
+        return [_algorithm(row, versions[row.id]) for row in rows], total
+
+    def yank(self, version: AlgorithmVersion, *, reason: str, at: datetime) -> None:
+        """Mark a version as yanked; the first reason stands."""
+        table = tables.versions
+        with self._database.write() as connection:
+            connection.execute(
+                table.update()
+                .where(
+                    table.c.algorithm_id == version.algorithm_id,
+                    table.c.version == version.version,
+                    table.c.yanked_at.is_(None),
+                )
+                .values(yanked_at=at, yank_reason=reason)
+            )
+
+    def _claim_name(self, connection: sa.Connection, owner: str, name: str, at: datetime) -> str:
+        table = tables.algorithms
+        insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
+        connection.execute(
+            insert(table)
+            .values(
+                id=uuid.uuid4().hex,
+                owner=owner,
+                name=name,
+                title=name,
+                summary="",
+                keywords=[],
+                search_text=name,
+                created_at=at,
+                updated_at=at,
+            )
+            .on_conflict_do_nothing()
+        )
+        found: str = connection.execute(
+            sa.select(table.c.id).where(table.c.owner == owner, table.c.name == name).with_for_update()
+        ).scalar_one()
+        return found
+
+    def _versions(
+        self, connection: sa.Connection, algorithm_ids: Sequence[str]
+    ) -> dict[str, Sequence[AlgorithmVersion]]:
+        versions, algorithms = tables.versions, tables.algorithms
+        rows = connection.execute(
+            sa.select(versions, algorithms.c.owner, algorithms.c.name)
+            .join(algorithms)
+            .where(versions.c.algorithm_id.in_(algorithm_ids))
+        ).all()
+        found: dict[str, list[AlgorithmVersion]] = {algorithm_id: [] for algorithm_id in algorithm_ids}
+        for row in rows:
+            found[row.algorithm_id].append(_version(row))
+        return {algorithm_id: newest_first(some) for algorithm_id, some in found.items()}
+
+
+def _words(version: AlgorithmVersion) -> dict[str, Any]:
+    meta = version.metadata
+    title, summary = str(meta.get("title") or version.name), str(meta.get("summary") or "")
+    keywords = [str(word) for word in meta.get("keywords") or ()]
+    text = " ".join([version.owner, version.name, title, summary, *keywords]).lower()
+    return {"title": title, "summary": summary, "keywords": keywords, "search_text": text}
+
+
+def _version_values(version: AlgorithmVersion) -> dict[str, Any]:
+    return {
+        "algorithm_id": version.algorithm_id,
+        "version": version.version,
+        "digest": version.digest,
+        "notebook_sha256": version.notebook_sha256,
+        "interface": dict(version.interface),
+        "metadata": dict(version.metadata),
+        "environment": version.environment,
+        "environment_lock_sha256": version.environment_lock_sha256,
+        "resources": version.resources.as_dict(),
+        "published_at": version.published_at,
+    }
+
+
+def _version(row: sa.Row[Any]) -> AlgorithmVersion:
+    return AlgorithmVersion(
+        algorithm_id=row.algorithm_id,
+        owner=row.owner,
+        name=row.name,
+        version=row.version,
+        digest=row.digest,
+        notebook_sha256=row.notebook_sha256,
+        interface=row.interface,
+        metadata=row._mapping["metadata"],
+        environment=row.environment,
+        environment_lock_sha256=row.environment_lock_sha256,
+        resources=Resources.from_dict(row.resources),
+        published_at=row.published_at,
+        yanked_at=row.yanked_at,
+        yank_reason=row.yank_reason,
+    )
+
+
+def _algorithm(
+    row: sa.Row[Any], versions: Sequence[AlgorithmVersion], *, runs_count: int = 0, all_versions: bool = False
+) -> Algorithm:
+    return Algorithm(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        title=row.title,
+        summary=row.summary,
+        keywords=tuple(row.keywords),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        latest=next((version for version in versions if version.yanked_at is None), None),
+        versions=tuple(versions) if all_versions else (),
+        runs_count=runs_count,
+    )
