@@ -1,0 +1,1 @@
+"""The catalogue on disk and the index made of it."""
