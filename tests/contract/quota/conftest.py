@@ -1,0 +1,158 @@
+"""One quota, five ways: the fake, the services over each database, and HTTP to a real application over each."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from swath_quota import services
+from swath_quota.api.app import make_app
+from swath_quota.catalogue import load_prices, load_tiers
+from swath_quota.client import FakeQuotaClient, HttpQuotaClient, QuotaClient
+from swath_quota.domain.ports import Books
+from swath_quota.services import Desk
+from swath_quota.store.engine import connect
+from swath_quota.store.memory import MemoryBooks
+from swath_quota.store.migrate import migrate
+from swath_quota.store.sql import SqlBooks
+from swath_service.actor import Actor, ActorKind, Scope
+
+OPERATOR = Actor(name="quota", kind=ActorKind.SERVICE, scopes=frozenset({Scope.LEDGER, Scope.READ, Scope.ADMINISTER}))
+
+
+@dataclass
+class Clock:
+    """A time that tests move."""
+
+    now: datetime = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+@dataclass
+class Identities:
+    """Tokens and who they are."""
+
+    actors: dict[str, Actor] = field(default_factory=lambda: {"token-of-the-test": OPERATOR})
+
+    async def actor_for(self, token: str) -> Actor | None:
+        return self.actors.get(token)
+
+
+@dataclass
+class Rig:
+    """A client, and what the test may do behind its back."""
+
+    client: QuotaClient
+    desk: Desk
+    clock: Clock
+
+    def sweep(self) -> int:
+        return services.sweep(OPERATOR, self.desk)
+
+    def audit(self) -> services.AuditReport:
+        return services.audit(OPERATOR, self.desk)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """`app` behind a real server on a free port."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < deadline, "the server did not start in time"
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        listener.close()
+        assert not thread.is_alive()
+
+
+@contextmanager
+def sql_books(url: str) -> Iterator[SqlBooks]:
+    """The books at `url`, at the newest schema."""
+    engine = connect(url)
+    try:
+        migrate(engine)
+        yield SqlBooks(engine)
+    finally:
+        engine.dispose()
+
+
+def _database_url(kind: str, *, request: pytest.FixtureRequest, folder: Path) -> str:
+    if kind == "postgresql":
+        return str(request.getfixturevalue("postgres_database"))
+    return f"sqlite:///{folder / 'quota.sqlite'}"
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Books]:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        yield MemoryBooks()
+        return
+    with sql_books(_database_url(request.param, request=request, folder=tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database of each kind."""
+    return _database_url(request.param, request=request, folder=tmp_path)
+
+
+@pytest.fixture
+def open_books() -> object:
+    """`sql_books`, for tests that open the same database more than once."""
+    return sql_books
+
+
+@pytest.fixture(
+    params=[
+        "fake",
+        "services-sqlite",
+        "services-postgresql",
+        pytest.param("http-sqlite", marks=pytest.mark.integration),
+        pytest.param("http-postgresql", marks=pytest.mark.integration),
+    ]
+)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """A quota of each kind; whatever a test did to it, its books are sound afterwards."""
+    how, _, kind = request.param.partition("-")
+    clock = Clock()
+    with ExitStack() as stack:
+        books: Books = MemoryBooks()
+        if kind:
+            books = stack.enter_context(sql_books(_database_url(kind, request=request, folder=tmp_path)))
+        desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock)
+        client: QuotaClient
+        if how == "http":
+            prefix = "/services/quota/"
+            url = stack.enter_context(served(make_app(desk=desk, identity=Identities(), prefix=prefix)))
+            client = stack.enter_context(HttpQuotaClient(url + prefix, "token-of-the-test"))
+        else:
+            client = FakeQuotaClient(books=books, clock=clock)
+        made = Rig(client=client, desk=desk, clock=clock)
+        yield made
+        assert made.audit().breaches == ()
