@@ -118,7 +118,10 @@ def check_file(path: Path) -> None:
 
 def preview(raster: Raster, *, size: int = 480) -> bytes:
     """A PNG of the first band, or of the first three, between their 2nd and 98th percentiles; nodata is transparent."""
+    import warnings
+
     import numpy
+    from rasterio.errors import NotGeoreferencedWarning
     from rasterio.io import MemoryFile
 
     step = max(1, -(-max(raster.values.shape[1:]) // size))
@@ -135,7 +138,8 @@ def preview(raster: Raster, *, size: int = 480) -> bytes:
     alpha = (valid.all(axis=0) * 255).astype("uint8")
     data = numpy.concatenate([grey, alpha[None]])
     count, height, width = data.shape
-    with MemoryFile() as memory:
+    with MemoryFile() as memory, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with memory.open(driver="PNG", width=width, height=height, count=count, dtype="uint8") as file:
             file.write(data)
         return bytes(memory.read())

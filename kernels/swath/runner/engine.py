@@ -7,7 +7,6 @@ outside; its notebook manager, client and engine registry are used here with exa
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +21,9 @@ from swath.contract.run import ErrorCode, EventType
 
 from .journal import Journal
 from .kernel import Kernel, KernelFailed
+from .prepare import save_notebook
 from .stop import Stop
+from .streams import merge_streams
 from .tail import Tail, follow
 
 #: After an interrupt a cell has this long before the kernel is killed.
@@ -61,11 +62,15 @@ class Work:
     tails: tuple[Tail, ...]
     original: tuple[int, ...]
     injected: int | None = None
+    expected: frozenset[int] = frozenset()
+    """Indices of all cells that are to be executed."""
     explicit_progress: bool = False
     deadline: float | None = None
     """When to stop by itself, on the clock of `time.monotonic`."""
     failure: Failure | None = None
     completed: set[int] = field(default_factory=set)
+    stopped: ErrorCode | None = None
+    """Why the execution was stopped from outside, if that came before its end."""
 
     def drain(self) -> None:
         """Bring in what the kernel reported so far."""
@@ -86,7 +91,7 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc]
     def __init__(self, nb: NotebookNode, output_path: Path, *, work: Work) -> None:
         super().__init__(nb, output_path=str(output_path), progress_bar=False, autosave_cell_every=30)
         self.work = work
-        self._total = sum(map(runnable, nb.cells))
+        self._total = len(work.expected - {work.injected})
 
     def save(self, **_: Any) -> None:
         """Write the notebook as it is now; a reader, or a crash, never meets half a file."""
@@ -98,20 +103,22 @@ class Manager(NotebookExecutionManager):  # type: ignore[misc]
         cell.metadata.papermill["status"] = self.RUNNING
         cell.metadata.papermill["exception"] = False
         self.autosave_cell()
-        self.work.journal.write(EventType.CELL_START, cell=self.work.original[cell_index], total_cells=self._total)
+        if cell_index != self.work.injected:  # its reader knows the published notebook, which has no such cell
+            self.work.journal.write(EventType.CELL_START, cell=self.work.original[cell_index], total_cells=self._total)
 
     def cell_complete(self, cell: NotebookNode, cell_index: int, **_: Any) -> None:
         end, state = self.now(), cell.metadata.papermill
+        merge_streams(cell)
         state["end_time"] = end.isoformat()
         self.work.drain()
-        if state["status"] == self.FAILED:
-            self.work.journal.write(EventType.CELL_END, cell=self.work.original[cell_index], message="failed")
-            return
-        state["status"] = self.COMPLETED
-        self.work.completed.add(cell_index)
-        self.work.journal.write(EventType.CELL_END, cell=self.work.original[cell_index], message="completed")
+        if state["status"] != self.FAILED:
+            state["status"] = self.COMPLETED
+            self.work.completed.add(cell_index)
+        if cell_index != self.work.injected:
+            self.work.journal.write(EventType.CELL_END, cell=self.work.original[cell_index], message=state["status"])
         if not self.work.explicit_progress:
-            self.work.journal.progress(len(self.work.completed) / self._total)
+            done = len(self.work.completed - {self.work.injected})
+            self.work.journal.progress(done / max(self._total, 1))
 
     def notebook_complete(self, **_: Any) -> None:
         """Close the record; unlike papermill's, cells that never ran stay pending."""
@@ -126,7 +133,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
     """Executes the cells against the run's kernel, on one event loop."""
 
     def __init__(self, manager: Manager, *, work: Work) -> None:
-        super().__init__(manager, record_timing=True, coalesce_streams=True, iopub_timeout=30)
+        super().__init__(manager, record_timing=True, iopub_timeout=30)
         self.work = work
         self._cell: int | None = None
         self._rich_chars = 0
@@ -166,7 +173,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         except KernelFailed as error:
             self._fail(ErrorCode.KERNEL_DIED, str(error))
         finally:
-            stop.on_request = None
+            stop.on_request, self.work.stopped = None, stop.reason
             following.cancel()
             if timer is not None:
                 timer.cancel()
@@ -183,7 +190,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
 
     async def _execute_cells(self) -> None:
         for index, cell in enumerate(self.nb.cells):
-            if not runnable(cell):
+            if index not in self.work.expected:
                 continue
             if self.work.stop.reason is not None:
                 return
@@ -250,8 +257,9 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
         content = msg["content"]
         if msg["msg_type"] == "stream":
-            kept = self.work.journal.log(content["text"], stream=content["name"], cell=self.work.original[cell_index])
-            if not kept:
+            said, stream = content["text"], content["name"]
+            content["text"] = self.work.journal.log(said, stream=stream, cell=self.work.original[cell_index])
+            if not content["text"]:
                 return None
         elif msg["msg_type"] in ("display_data", "execute_result", "update_display_data"):
             self._rich_chars += sum(len(value) for value in content["data"].values() if isinstance(value, str))
@@ -276,13 +284,3 @@ class SwathEngine(NBClientEngine):  # type: ignore[misc]
 
 
 papermill_engines.register("swath", SwathEngine)
-
-
-def save_notebook(nb: NotebookNode, path: Path) -> None:
-    """Write `nb` to `path` atomically."""
-    import nbformat
-
-    partial = path.with_name(f".{path.name}.partial")
-    text: str = nbformat.writes(nb)  # type: ignore[no-untyped-call]
-    partial.write_text(text + "\n", encoding="utf-8")
-    os.replace(partial, path)

@@ -52,24 +52,23 @@ class Journal:
             self.fraction = max(self.fraction, min(max(fraction, 0.0), 1.0))
         self.write(EventType.PROGRESS, fraction=round(self.fraction, 4), message=message or None, cell=cell)
 
-    def log(self, text: str, *, stream: str, cell: int | None = None) -> bool:
-        """Append output of the notebook.
+    def log(self, text: str, *, stream: str, cell: int | None = None) -> str:
+        """Append output of the notebook, up to `LOG_CHARS` in the whole run.
 
         Returns
         -------
-        bool
-            False when the run has said more than `LOG_CHARS` and this was dropped.
+        str
+            What of `text` was kept; the place where it is cut says so.
         """
         room = LOG_CHARS - self._log_chars
         if room <= 0:
-            return False
+            return ""
         self._log_chars += len(text)
-        clean = plain(text[:room])
+        kept = text if len(text) <= room else f"{text[:room]}\n[output cut here: over {LOG_CHARS} characters]\n"
+        clean = plain(kept)
         for start in range(0, len(clean), EVENT_CHARS):
             self.write(EventType.LOG, stream=stream, text=clean[start : start + EVENT_CHARS], cell=cell)
-        if self._log_chars >= LOG_CHARS:
-            self.write(EventType.LOG, stream="stderr", text=f"[log cut here: over {LOG_CHARS} characters]\n", cell=cell)
-        return True
+        return kept
 
     def close(self) -> None:
         """Close the file; nothing can be written after."""

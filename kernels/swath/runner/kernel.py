@@ -30,6 +30,12 @@ _PASSED_ON = re.compile(
 )
 _PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 _STDERR_BYTES = 8_000
+#: As ipykernel_launcher does it, with the traceback of a crash going to the process's first stderr: ipykernel puts a
+#: pipe in its place, whose content dies with the process.
+_LAUNCH = (
+    "import faulthandler, os, sys; faulthandler.enable(open(os.dup(2), 'w')); sys.path.pop(0);"
+    " from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+)
 _START_SECONDS = 60.0
 
 
@@ -123,7 +129,7 @@ class Kernel:
         self._stderr = self._scratch / "stderr.log"
         with self._stderr.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ipykernel_launcher", "-f", str(file), "--HistoryManager.enabled=False"],
+                [sys.executable, "-c", _LAUNCH, "-f", str(file), "--HistoryManager.enabled=False"],
                 cwd=cwd,
                 env=environment,
                 stdin=subprocess.DEVNULL,

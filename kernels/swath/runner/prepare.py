@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,15 +81,20 @@ def reports_progress(nb: NotebookNode) -> bool:
 def mark_failure(nb: NotebookNode, index: int | None, code: str) -> NotebookNode:
     """A copy of `nb` that says at its top where and with which error code it stopped."""
     marked: NotebookNode = nbformat.from_dict(nb)
-    where = ""
+    text = f"> **This run ended with the error `{code}`.**"
     if index is not None:
         number = nb.cells[index].get("execution_count")
-        where = f" in cell `In [{number}]`" if number else f" in its cell {index + 1}"
-    text = (
-        f"> **This run did not finish.** It stopped{where} with the error `{code}`. Cells after it were not executed."
-    )
+        where = f"cell `In [{number}]`" if number else f"its cell {index + 1}"
+        text += f" It stopped in {where}; what follows was not executed."
     note = nbformat.v4.new_markdown_cell(text, metadata={"tags": ["run-failed"]})
     if (nb.nbformat, nb.nbformat_minor) < (4, 5):
         note.pop("id", None)
     marked.cells = [note, *marked.cells]
     return marked
+
+
+def save_notebook(nb: NotebookNode, path: Path) -> None:
+    """Write `nb` to `path`; a reader, or a crash, never meets half a file."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(nbformat.writes(nb) + "\n", encoding="utf-8")
+    os.replace(partial, path)
