@@ -77,6 +77,8 @@ def _find_v2(mounts: list[tuple[str, str, str, str]], own: dict[str, str]) -> Hi
     if not rows:
         return "cgroup v2 is not mounted"
     _, root, mount_point, _ = rows[0]
+    if "/.." in own.get("", "/"):
+        return "this process's cgroup v2 group lies outside its control-group namespace"
     folder = _below(root, mount_point, own.get("", "/"))
     offered = read(folder, "cgroup.controllers").split() or read(mount_point, "cgroup.controllers").split()
     if not set(REQUIRED) <= set(offered):

@@ -14,27 +14,36 @@ from typing import Any
 from swath_sandbox.errors import SandboxError
 
 FIRST = 2_000_000
-COUNT = 1_000_000
+#: Uids in the block that one registry has for itself.
+COUNT = 65_536
+_BLOCKS = 1_000
+#: Which registry has which block, for all installations on this machine.
+MACHINE = Path("/var/lib/swath-sandbox/uid-blocks.json")
 _KEY = re.compile(r"(run|user|worker):[^\x00-\x1f]{1,200}")
 
 
 class UidRegistry:
     """Allocations in one JSON file, changed under a lock; any number of processes may use it.
 
-    Only means something when we are root, for nobody else can give processes another uid; it is harmless otherwise.
+    Every registry gets a block of uids of its own, so that two installations on one machine never meet. Only means
+    something when we are root, for nobody else can give processes another uid; it is harmless otherwise.
 
     Parameters
     ----------
     path
         The file; its folder is made, 0700.
+    machine
+        File in which root notes whose block is whose. A block whose registry is gone is given out again.
     first, count
-        The range. It begins above what useradd and /etc/subuid hand out on a usual machine.
+        The range begins above what useradd and /etc/subuid hand out on a usual machine.
     """
 
-    def __init__(self, path: Path, *, first: int = FIRST, count: int = COUNT) -> None:
-        if first < 1000 or count < 1 or first + count >= 2**31:
+    def __init__(self, path: Path, *, machine: Path | None = None, first: int = FIRST, count: int = COUNT) -> None:
+        if first < 1000 or count < 1 or first + count * _BLOCKS >= 2**31:
             raise ValueError(f"not a range for uids: {first} + {count}")
-        self._path, self._first, self._count = path, first, count
+        self._path = path.absolute()
+        self._machine = machine or (MACHINE if os.geteuid() == 0 else self._path.with_suffix(".blocks"))
+        self._first, self._count = first, count
 
     def uid_for(self, key: str) -> int:
         """Return the uid of ``run:<id>``, ``user:<name>`` or ``worker:<name>``; the same until released. Idempotent."""
@@ -64,28 +73,51 @@ class UidRegistry:
         taken = set(book["uids"].values())
         if len(taken) >= self._count:
             raise SandboxError(f"all {self._count} uids for sandboxes are taken")
-        offset = int(book["next"])
-        while self._first + offset % self._count in taken:
+        if "block" not in book:
+            book["block"] = self._claim_block()
+        first, offset = self._first + int(book["block"]) * self._count, int(book["next"])
+        while first + offset % self._count in taken:
             offset += 1
         book["next"] = (offset + 1) % self._count
-        return self._first + offset % self._count
+        return first + offset % self._count
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[dict[str, Any]]:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(self._path.with_suffix(".lock"), "a", opener=lambda path, flags: os.open(path, flags, 0o600)) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                text = self._path.read_text(encoding="utf-8")
-            except FileNotFoundError:
-                text = '{"uids": {}, "next": 0}'
-            book = json.loads(text)
-            yield book
-            changed = json.dumps(book, sort_keys=True)
-            if changed != text:
-                fresh = self._path.with_suffix(".fresh")
-                with open(fresh, "w", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, 0o600)) as stream:
-                    stream.write(changed)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                fresh.replace(self._path)
+    def _claim_block(self) -> int:
+        # There before it is noted, or another registry would take the block of one that seems gone.
+        self._path.touch(mode=0o600)
+        with _book(self._machine, {}) as blocks:
+            for number in range(_BLOCKS):
+                owner = blocks.get(str(number))
+                # Our own name without a registry behind it: its folder was deleted and made again.
+                if owner is None or owner == str(self._path) or not Path(owner).exists():
+                    blocks[str(number)] = str(self._path)
+                    return number
+        raise SandboxError(f"all {_BLOCKS} blocks of uids on this machine are taken")
+
+    def _locked(self) -> contextlib.AbstractContextManager[dict[str, Any]]:
+        return _book(self._path, {"uids": {}, "next": 0})
+
+
+@contextlib.contextmanager
+def _book(path: Path, empty: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give the contents of a JSON file under an exclusive lock; changes are written when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(path.with_suffix(".lock"), "a", opener=_private) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            text = ""
+        book = json.loads(text) if text else empty
+        yield book
+        changed = json.dumps(book, sort_keys=True)
+        if changed != text:
+            fresh = path.with_suffix(".fresh")
+            with open(fresh, "w", encoding="utf-8", opener=_private) as stream:
+                stream.write(changed)
+                stream.flush()
+                os.fsync(stream.fileno())
+            fresh.replace(path)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
