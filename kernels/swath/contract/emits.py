@@ -156,7 +156,9 @@ def _file_name(value: ast.expr | None) -> str | None:
         last = value.args[-1]
     else:
         return None
-    return _text(last.values[-1]) if isinstance(last, ast.JoinedStr) and last.values else _text(last)
+    if isinstance(last, ast.JoinedStr) and last.values:
+        return f"x{_text(last.values[-1]) or ''}"
+    return _text(last)
 
 
 def _last_step(func: ast.expr) -> str:

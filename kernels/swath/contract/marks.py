@@ -19,10 +19,6 @@ _MODULES: dict[str, tuple[str, ...]] = {
 }
 
 
-#: Words that the reader of annotations itself reports where nothing imports them.
-WORDS = frozenset(_MODULES)
-
-
 class AnnotationFault(Exception):
     """An annotation that cannot be used, as the parts of a finding."""
 

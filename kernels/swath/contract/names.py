@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from swath.contract.findings import Findings
-from swath.contract.marks import WORDS
 from swath.contract.source import Code, Imports
 
 #: What IPython puts in a notebook's namespace.
@@ -41,12 +40,11 @@ def check_names(
                 cell=parameters_cell,
             )
     known = {name for tree in trees for name in _bound(tree)} | set(names) | set(dir(builtins)) | _IPYTHON
-    in_parameters = known | WORDS
     told: set[str] = set()
     for code in codes:
-        for node in _uses(code.tree):
-            defined = node.id in (in_parameters if code.cell == parameters_cell else known)
-            if not defined and node.id not in told and not _IPYTHON_HISTORY.fullmatch(node.id):
+        # What stands in the parameters cell is judged where it is read.
+        for node in _uses(code.tree) if code.cell != parameters_cell else ():
+            if node.id not in known and node.id not in told and not _IPYTHON_HISTORY.fullmatch(node.id):
                 told.add(node.id)
                 _undeclared(code.cell, node, findings)
 

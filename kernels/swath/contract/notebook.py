@@ -64,8 +64,8 @@ def read_notebook(raw: bytes | str | Mapping[str, Any], *, environments: Collect
         _check_code(code, findings)
     _check_texts(notebook, findings)
     _check_tags(notebook, findings)
-    parameters = _parameters(notebook, codes, findings)
-    outputs = read_outputs(codes, read_imports(codes), findings)
+    parameters = _parameters(notebook, codes, findings) if notebook.is_python else ()
+    outputs = read_outputs(codes, read_imports(codes), findings) if notebook.is_python else ()
     interface = None if findings.has_error else Interface(parameters=parameters, outputs=outputs)
     return Reading(interface=interface, metadata=metadata, findings=findings.sorted())
 

@@ -39,10 +39,11 @@ class Notebook:
 
     metadata: dict[str, Any]
     cells: tuple[Cell, ...]
+    is_python: bool = True
 
     def code(self) -> list[Cell]:
-        """The code cells."""
-        return [cell for cell in self.cells if cell.kind == "code"]
+        """The cells that hold Python."""
+        return [cell for cell in self.cells if cell.kind == "code" and self.is_python]
 
 
 def read_structure(raw: bytes | str | Mapping[str, Any], findings: Findings) -> Notebook | None:
@@ -71,13 +72,13 @@ def read_structure(raw: bytes | str | Mapping[str, Any], findings: Findings) -> 
     if len(cells) > MAX_CELLS:
         findings.error("too-large", f"over {MAX_CELLS} cells", "split the notebook")
         return None
-    _check_language(metadata, findings)
+    is_python = _check_language(metadata, findings)
     read = [cell for cell in (_cell(index, one, findings) for index, one in enumerate(cells)) if cell]
     _check_ids(cells, data["nbformat_minor"], findings)
     if sum(len(cell.source) for cell in read if cell.kind == "code") > MAX_CODE_CHARACTERS:
         findings.error("too-large", f"over {MAX_CODE_CHARACTERS} characters of code", "move data out of the code")
         return None
-    return Notebook(metadata=metadata, cells=tuple(read))
+    return Notebook(metadata=metadata, cells=tuple(read), is_python=is_python)
 
 
 def _parsed(raw: bytes | str | Mapping[str, Any], findings: Findings) -> Any:
@@ -184,11 +185,11 @@ def _check_ids(cells: list[Any], minor: int, findings: Findings) -> None:
             seen.add(name)
 
 
-def _check_language(metadata: dict[str, Any], findings: Findings) -> None:
+def _check_language(metadata: dict[str, Any], findings: Findings) -> bool:
     kernelspec, info = metadata.get("kernelspec", {}), metadata.get("language_info", {})
     if not isinstance(kernelspec, dict) or not isinstance(info, dict):
         _invalid("kernelspec or language_info is no object", findings)
-        return
+        return True
     told = [language for language in (kernelspec.get("language"), info.get("name")) if isinstance(language, str)]
     other = next((language for language in told if language.lower() not in ("python", "ipython", "")), None)
     name = kernelspec.get("name")
@@ -200,3 +201,4 @@ def _check_language(metadata: dict[str, Any], findings: Findings) -> None:
             f"the notebook's kernel is for {other[:40]!a}",
             "only notebooks for a Python kernel can be published; choose one under Kernel > Change Kernel",
         )
+    return other is None
