@@ -17,6 +17,8 @@ from swath.client.algorithms import FINDING_COLUMNS, Findings, Reference
 from swath.client.errors import NotSignedIn
 from swath.display import clean, time_text
 
+_UNITS = {"cpus": "cores", "memory_mb": "MB", "wall_seconds": "seconds at most"}
+
 Notebook = Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="The saved .ipynb file.")]
 Named = Annotated[str, typer.Argument(metavar="OWNER/NAME[@RANGE]", help="An algorithm, and which version of it.")]
 
@@ -67,7 +69,7 @@ def publish(
 def algorithms(
     query: Annotated[str, typer.Argument(help="Words in name, title, summary or keywords.")] = "",
     owner: Annotated[str | None, typer.Option(help="Of this author only.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Find algorithms."""
@@ -88,18 +90,16 @@ def show(algorithm: Named, as_json: AsJson = False) -> None:
     version = api.json("GET", reference.version_path)
     whole = api.json("GET", reference.path)
     if as_json:
-        print_json({**whole, "version": version})
+        print_json({"algorithm": whole, "version": version})
         return
-    metadata = version.get("metadata") or {}
     print_facts(
         [
             ("algorithm", f"{version.get('owner')}/{version.get('name')}@{version.get('version')}"),
-            ("title", metadata.get("title") or whole.get("title") or ""),
-            ("summary", metadata.get("summary") or whole.get("summary") or ""),
-            ("license", metadata.get("license") or ""),
-            ("keywords", ", ".join(map(str, metadata.get("keywords") or ()))),
-            ("references", ", ".join(map(str, metadata.get("references") or ()))),
-            ("environment", version.get("environment") or ""),
+            *((word, version.get(word) or "") for word in ("title", "summary", "license")),
+            ("keywords", ", ".join(map(str, version.get("keywords") or ()))),
+            ("references", ", ".join(map(str, version.get("references") or ()))),
+            ("environment", (version.get("environment") or {}).get("name", "")),
+            ("resources", _resources_words(version.get("resources") or {})),
             ("digest", version.get("digest") or ""),
             ("published", time_text(version.get("published_at"))),
             ("yanked", version.get("yank_reason") or ""),
@@ -116,10 +116,13 @@ def show(algorithm: Named, as_json: AsJson = False) -> None:
         print_table(("name", "type", "description"), rows)
 
 
-def _version_words(one: Any) -> str:
-    if not isinstance(one, Mapping):
-        return str(one)
-    return f"{one.get('version')}{' (yanked)' if one.get('yanked_at') or one.get('yanked') else ''}"
+def _version_words(one: Mapping[str, Any]) -> str:
+    return f"{one.get('version')}{' (yanked)' if one.get('yanked_at') else ''}"
+
+
+def _resources_words(told: Mapping[str, Any]) -> str:
+    words = [f"{told[name]} {unit}" for name, unit in _UNITS.items() if name in told]
+    return ", ".join([*words, *(["Dask"] if told.get("dask") else [])])
 
 
 def _parameter_row(one: Mapping[str, Any]) -> tuple[str, ...]:

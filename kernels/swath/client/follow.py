@@ -115,6 +115,7 @@ class Follower:
                 if not response.headers.get("content-type", "").startswith("text/event-stream"):
                     raise _NoStream
                 for found in sse.parse(sse.lines(response.iter_text())):
+                    self._in_time()
                     if found.comment or not found.data:
                         if self._clock() - asked > self._silence():
                             asked = self._clock()
@@ -131,7 +132,7 @@ class Follower:
         except (ServerFault, ValueError) as error:
             raise _NoStream from error
         except SwathError as error:
-            if error.status in (404, 405, 406):
+            if error.code == "not-swath" or error.status in (404, 405, 406):
                 raise _NoStream from error
             raise
 
@@ -203,13 +204,13 @@ class Follower:
         return usual if self._deadline is None else max(0.05, min(usual, self._deadline - self._clock()))
 
     def _wait(self, seconds: float) -> None:
-        if self._deadline is not None:
-            left = self._deadline - self._clock()
-            if left <= 0:
-                raise WaitTimeout(
-                    f"the run {self._run_id} is not over yet; it goes on",
-                    code="wait-timeout",
-                    mend=f"swath.get_run({self._run_id!r}).wait() waits on",
-                )
-            seconds = min(seconds, left)
-        self._sleep(seconds)
+        self._in_time()
+        self._sleep(seconds if self._deadline is None else max(0.0, min(seconds, self._deadline - self._clock())))
+
+    def _in_time(self) -> None:
+        if self._deadline is not None and self._clock() >= self._deadline:
+            raise WaitTimeout(
+                f"the run {self._run_id} is not over yet; it goes on",
+                code="wait-timeout",
+                mend=f"swath.get_run({self._run_id!r}).wait() waits on",
+            )

@@ -170,6 +170,8 @@ class Api:
         elif "code" not in body and "message" in body:
             # JupyterHub's own form.
             body = {"detail": body["message"], "code": f"http-{status}"}
+        elif "code" not in body and status == 404:
+            raise self.not_swath(path, "knows no such address")
         raise self._signed(from_problem(status, body))
 
     def _signed(self, error: SwathError) -> SwathError:

@@ -142,7 +142,7 @@ class Result:
                         digest, got = hashlib.sha256(), 0
                         file.seek(0)
                         file.truncate()
-                    for chunk in response.iter_bytes(1 << 20):
+                    for chunk in response.iter_bytes():
                         file.write(chunk)
                         digest.update(chunk)
                         got += len(chunk)

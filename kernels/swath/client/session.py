@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swath.client.credentials import Credentials, Store, checked_token, checked_url, find
-from swath.client.errors import NotSignedIn, Unreachable
+from swath.client.errors import Forbidden, NotSignedIn, Unreachable
 from swath.client.http import HUB, Api
 
 #: What a token needs for everything that a user does. `swath.client` knows the words, not the services' code.
@@ -74,7 +74,17 @@ def whoami(api: Api) -> Identity:
     Unreachable
         Nothing answers there, or it is not a hub.
     """
-    model = api.json("GET", f"{HUB}/user")
+    try:
+        model = api.json("GET", f"{HUB}/user")
+    except Forbidden as error:
+        # JupyterHub's word for a token it does not know; anybody's own name may be asked.
+        raise NotSignedIn(
+            f"{api.url} does not know the token from {api.credentials.source}",
+            code="unknown-token",
+            mend=f"it may have expired or been revoked; make a new one at {api.url}hub/token "
+            f"and run `swath login {api.url}`",
+            status=403,
+        ) from error
     if not isinstance(model, Mapping) or not isinstance(model.get("name"), str):
         raise api.not_swath(f"{HUB}/user", "did not answer with a user")
     return Identity(
