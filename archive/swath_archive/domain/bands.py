@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: The names that the STAC extension `eo` v2 allows; other rooms may be asked for a band by any of them.
-COMMON_NAMES = frozenset(
-    "pan coastal blue green green05 yellow red rededge rededge071 rededge075 rededge078 nir nir08 nir09 cirrus swir16 "
-    "swir22 lwir lwir11 lwir12".split()
-)
+# fmt: off
+COMMON_NAMES = frozenset({
+    "pan", "coastal", "blue", "green", "green05", "yellow", "red", "rededge", "rededge071", "rededge075", "rededge078",
+    "nir", "nir08", "nir09", "cirrus", "swir16", "swir22", "lwir", "lwir11", "lwir12",
+})
+# fmt: on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +80,7 @@ _SENTINEL_2 = {
 
 
 def sentinel_2_band(name: str) -> Band:
-    """A surface-reflectance band of Sentinel-2 as the openEO back ends deliver it: reflectance times 10000, 65535 = none."""
+    """A surface-reflectance band of Sentinel-2 as openEO back ends deliver it: reflectance times 10000, 65535 = none."""
     common_name, wavelength, what = _SENTINEL_2[name]
     return Band(
         name=name,

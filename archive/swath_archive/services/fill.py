@@ -39,7 +39,7 @@ class Report:
 def fill(root: Path, batches: Iterable[Batch], *, step: Step | None = None) -> Report:
     """Store every item that is not there already, and publish each collection as soon as it is whole.
 
-    Idempotent: an item with the same recipe whose files have their sizes is left alone, and not even its source is read.
+    Idempotent: an item with the same recipe whose files have their sizes is left alone, its source not even read.
     A source that cannot be had is named in the report and does not keep the others out.
     """
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""One pinned file of the package index that this machine's pip or uv is set up to use, fetched and checked by its digest.
+"""One pinned file of the package index that pip or uv is set up to use here, fetched and checked by its digest.
 
 The file is fetched as it is: an installer asked for a source distribution would first try to build its metadata, which
 needs compilers and libraries that a data sample has no use for.

@@ -1,4 +1,4 @@
-"""Declared crop parcels: a GeoPackage that goes into the archive as it is, its extent read with the standard library."""
+"""Declared crop parcels: a GeoPackage that goes into the archive as it is."""
 
 from __future__ import annotations
 

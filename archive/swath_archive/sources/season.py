@@ -1,9 +1,9 @@
 """A simulated growing season over the texture of one real red band. Nothing that comes out of here was measured.
 
 The model, version 1: each pixel has a fixed canopy share (darker red, denser crop), a fixed shift of its season (smooth
-noise), and so a vegetation index on each date by a double logistic curve; soil and canopy are mixed to red, the index then
-gives the near infrared. Clouds and their shadows are thresholds of smooth noise. The generator has a fixed seed for each
-date, so the same scene always gives the same season.
+noise), and so a vegetation index on each date by a double logistic curve; soil and canopy are mixed to red, the index
+then gives the near infrared. Clouds and their shadows are thresholds of smooth noise. The generator has a fixed seed
+for each date, so the same scene always gives the same season.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from swath_archive.domain.scenes import Pixels
+
     Field = npt.NDArray[np.float64]
     Mask = npt.NDArray[np.bool_]
-    Stored = npt.NDArray[np.uint16]
 
 SEED = 20200518
 #: Landsat-8 sees a place again after 16 days.
@@ -32,7 +33,7 @@ CLOUD_SHARE = (
 _SCALE, _OFFSET = 2.0e-5, -0.1
 
 
-def simulate(red: Stored, *, index: int) -> dict[str, npt.NDArray[np.generic]]:
+def simulate(red: Pixels, *, index: int) -> dict[str, Pixels]:
     """One date of the season: bands B4 and B5 as Landsat stores them (0 = no data) and SCL.
 
     Parameters
@@ -55,7 +56,7 @@ def simulate(red: Stored, *, index: int) -> dict[str, npt.NDArray[np.generic]]:
     classes = np.where(vegetation > 0.35, 4, 5).astype(np.uint8)
     cloud, shadow = _sky(red.shape, index=index)
     classes[shadow], classes[cloud], classes[empty] = 3, 9, 0
-    bands: dict[str, npt.NDArray[np.generic]] = {"SCL": classes}
+    bands: dict[str, Pixels] = {"SCL": classes}
     for name, clear in (("B4", red_now), ("B5", nir_now)):
         seen = np.where(cloud, 0.45 + 20 * noise, np.where(shadow, 0.5 * clear, clear))
         numbers = np.clip(np.rint((seen - _OFFSET) / _SCALE), 1, 65535)

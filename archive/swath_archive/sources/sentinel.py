@@ -1,4 +1,4 @@
-"""Real Sentinel-1 and Sentinel-2 series from a folder of netCDF files; each file that is there becomes its collections."""
+"""Real Sentinel-1 and Sentinel-2 series from a folder of netCDF files; each file there becomes its collections."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _as_stored(band: str, pixels: Pixels) -> Pixels:
 
 
 def _power(_: str, pixels: Pixels) -> Pixels:
-    """Sigma nought as linear power from the 16-bit numbers of openeo-gfmap, ``10 * log10(power) = 20 * log10(n) - 83``."""
+    """Sigma nought as linear power from openeo-gfmap's 16-bit numbers: ``10 * log10(power) = 20 * log10(n) - 83``."""
     import numpy as np
 
     numbers = pixels.astype(np.float64)

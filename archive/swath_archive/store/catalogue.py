@@ -1,8 +1,8 @@
 """The static STAC catalogue on disk: the one truth of what the archive holds.
 
-``ROOT/catalog.json``, ``ROOT/<collection>/collection.json``, ``ROOT/<collection>/<item>/<item>.json`` and the item's files
-beside it. Each file appears whole or not at all, an item's document after its files, and ``catalog.json`` last, with the
-digest of all documents: who has seen that digest has seen the whole.
+``ROOT/catalog.json``, ``ROOT/<collection>/collection.json``, ``ROOT/<collection>/<item>/<item>.json`` and the item's
+files beside it. Each file appears whole or not at all, an item's document after its files, and ``catalog.json`` last,
+with the digest of all documents: who has seen that digest has seen the whole.
 """
 
 from __future__ import annotations
