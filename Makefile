@@ -33,7 +33,7 @@ lint: setup  ## ruff and the directions of imports
 types: setup ## mypy, strict
 	@$(BIN)/mypy
 
-bench: setup-test  ## figures, each beside a peer or a floor in the same run
+chaos: setup 
 	@$(BIN)/python bench/bench.py $(ARGS)
 
 docs: setup  ## the documentation as HTML, in build/docs
