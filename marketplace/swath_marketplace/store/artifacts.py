@@ -34,7 +34,7 @@ class ArtifactStore:
         """Store `content`; answers its address, 64 hexadecimal digits."""
         address = hashlib.sha256(content).hexdigest()
         path = self._path(address)
-        if path.exists() and path.stat().st_size == len(content):
+        if path.exists() and path.read_bytes() == content:
             return address
         path.parent.mkdir(exist_ok=True, mode=0o700)
         # mkstemp makes the file 0600.
