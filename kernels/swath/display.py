@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_]|.)?", re.DOTALL)
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_]|.)?", re.DOTALL)
 _COLOR = re.compile(r"\x1b\[[0-9;]*m\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -20,8 +20,8 @@ def clean(text: str, *, colors: bool = False) -> str:
     Titles, logs and tracebacks are written by others. With `colors`, sequences that only set colours stay.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _CONTROL.sub("", text)
-    return _ESCAPE.sub(lambda found: found.group() if colors and _COLOR.match(found.group()) else "", text)
+    text = _ESCAPE.sub(lambda found: found.group() if colors and _COLOR.match(found.group()) else "", text)
+    return _CONTROL.sub("", text)
 
 
 def credits_text(millicredits: int | None) -> str:

@@ -28,18 +28,23 @@ def lines(chunks: Iterable[str]) -> Iterator[str]:
     `str.splitlines` (and so `httpx.Response.iter_lines`) also splits at U+2028 and others, which stand in JSON as
     they are.
     """
-    rest = ""
+    begun, length, held = list[str](), 0, ""
     for chunk in chunks:
-        rest += chunk
-        if len(rest) > LONGEST_EVENT:
-            raise ValueError("a line of the event stream is too long")
+        text = held + chunk
         # A carriage return at the end may be the first half of a line end.
-        held = "\r" if rest.endswith("\r") else ""
-        *whole, rest = _LINE_END.split(rest.removesuffix("\r"))
-        rest += held
-        yield from whole
-    if rest.endswith("\r"):
-        yield rest[:-1]
+        held = "\r" if text.endswith("\r") else ""
+        first, *others = _LINE_END.split(text.removesuffix("\r"))
+        begun.append(first)
+        length += len(first)
+        if length > LONGEST_EVENT:
+            raise ValueError("a line of the event stream is too long")
+        if others:
+            yield "".join(begun)
+            *whole, last = others
+            yield from whole
+            begun, length = [last], len(last)
+    if held:
+        yield "".join(begun)
 
 
 def parse(source: Iterable[str]) -> Iterator[ServerEvent]:
