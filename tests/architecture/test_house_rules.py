@@ -36,7 +36,11 @@ def _id(path: Path) -> str:
 
 def test_directions_of_imports() -> None:
     done = subprocess.run(
-        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 broken" in done.stdout
@@ -60,7 +64,9 @@ def test_functions_stay_readable(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
         # A function that only registers routes or commands is a list of short functions.
-        and not any(isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) for child in ast.walk(node) if child is not node)
+        and not any(
+            isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) for child in ast.walk(node) if child is not node
+        )
         and node.end_lineno - node.lineno + 1 > 70
     ]
     assert not long
@@ -124,7 +130,9 @@ def test_entry_points_are_importable() -> None:
 
 
 @pytest.mark.parametrize(
-    "lock", [*sorted((ROOT / "requirements").glob("*.lock")), *sorted((ROOT / "kernels/environments").glob("*/*.lock"))], ids=_id
+    "lock",
+    [*sorted((ROOT / "requirements").glob("*.lock")), *sorted((ROOT / "kernels/environments").glob("*/*.lock"))],
+    ids=_id,
 )
 def test_python_locks_are_hashed_and_name_no_host(lock: Path) -> None:
     text = lock.read_text()

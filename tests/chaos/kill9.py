@@ -2,8 +2,9 @@
 
     python tests/chaos/kill9.py --kills 200
 
-Afterwards every run that was accepted must have ended truthfully: none lost, none started twice, none charged twice, no process left
-behind, the ledger balanced. Ends with 0 only then, and prints what was seen. The seed is printed; the kill points depend on timing, too.
+Afterwards every run that was accepted must have ended truthfully: none lost, none started twice, none charged twice, no
+process left behind, the ledger balanced. Ends with 0 only then, and prints what was seen. The seed is printed; the kill
+points depend on timing, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 import httpx
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plain_swath import PlainSwath  # noqa: E402 - a script beside its module
+from plain_swath import PlainSwath
 
 USERS = ["cal", "dee", "eve", "fay"]
 #: What a short run does: a little work in two cells, a file that says that it ran, an output.
@@ -245,7 +246,9 @@ def check_effects(data: Path, runs: dict[str, dict[str, Any]]) -> list[str]:
     faults = []
     with sqlite3.connect(f"file:{data}/marketplace/marketplace.sqlite?mode=ro", uri=True) as database:
         stored = {row[0] for row in database.execute("select id from runs")}
-        doubled = database.execute("select idempotency_key, count(*) from runs group by caller, 1 having count(*) > 1").fetchall()
+        doubled = database.execute(
+            "select idempotency_key, count(*) from runs group by caller, 1 having count(*) > 1"
+        ).fetchall()
     faults += [f"one key made {count} runs" for _, count in doubled]
     faults += [f"not in the table: {run}" for run in runs if run not in stored]
     for run, told in runs.items():

