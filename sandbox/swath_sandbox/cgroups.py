@@ -144,6 +144,7 @@ def open_group(name: str, limits: Limits, *, hierarchy: Hierarchy | None = None)
     GroupBusy
         When a group of that name exists and processes live in it; nothing is adopted.
     """
+    _check_name(name)
     place = hierarchy or find_hierarchy()
     group = group_at(name, place)
     if group.pids():

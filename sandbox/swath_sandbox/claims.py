@@ -48,6 +48,8 @@ def claim(folder: str) -> int:
     try:
         os.close(os.open(f"{folder}/started", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
+        # Given back before anybody is told, so that no one takes the folder for guarded.
+        os.close(lock)
         raise AlreadyStarted("this warden folder has been started before") from None
     _sync_folder(folder)
     return lock

@@ -169,7 +169,7 @@ def find(folder: Path) -> tuple[State, Handle | None]:
             return State.ENDED, _handle(folder)
         held = _is_locked(folder)
         handle = _handle(folder)
-        if held and handle:
+        if held and handle and alive(handle):
             return State.RUNNING, handle
         if not held and not (folder / "exit.json").exists():
             return (State.LOST, handle) if (folder / "started").exists() else (State.NEVER, None)

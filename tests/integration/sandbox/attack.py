@@ -168,15 +168,17 @@ def plant_in_out(target):
 
 
 def outlive(target):
-    # A daemon of its own session that writes after the run is over.
+    # A daemon of its own session that goes on writing when the run is over.
     child = os.fork()
     if child == 0:
         os.setsid()
         if os.fork() == 0:
             for fd in range(3):
                 os.close(fd)
-            time.sleep(target["after_seconds"])
-            Path(target["file"]).write_text("alive")
+            end = time.monotonic() + target["for_seconds"]
+            while time.monotonic() < end:
+                Path(target["file"]).write_text("alive")
+                time.sleep(0.05)
         os._exit(0)
     os.waitpid(child, 0)
 
