@@ -133,7 +133,7 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
     """Executes the cells against the run's kernel, on one event loop."""
 
     def __init__(self, manager: Manager, *, work: Work) -> None:
-        super().__init__(manager, record_timing=True, iopub_timeout=30)
+        super().__init__(manager, record_timing=True, iopub_timeout=30, shell_timeout_interval=1)
         self.work = work
         self._cell: int | None = None
         self._rich_chars = 0

@@ -28,13 +28,24 @@ _INLINE = "a abbr b br code del em i img ins kbd mark q s samp small span strong
 _BLOCKS = "blockquote details div dd dl dt figcaption figure h1 h2 h3 h4 h5 h6 hr li ol p pre summary ul"
 _TABLES = "caption col colgroup table tbody td tfoot th thead tr"
 _TAGS = frozenset(f"{_INLINE} {_BLOCKS} {_TABLES}".split())
+
+
+def _link(_tag: str, name: str, value: str) -> bool:
+    return name in ("name", "title") or (name == "href" and not value.strip().lower().startswith("data:"))
+
+
+def _image(_tag: str, name: str, value: str) -> bool:
+    """Pictures stand in the page itself; one from elsewhere would tell its server who reads."""
+    return name in ("alt", "width", "height", "title") or (name == "src" and value.strip().startswith("data:image/"))
+
+
 _ATTRIBUTES = {
     "*": ["class", "id", "title", "style", "align", "dir", "lang"],
-    "a": lambda _tag, name, value: name == "name" or (name == "href" and not value.strip().lower().startswith("data:")),
+    "a": _link,
     "col": ["span", "width"],
     "colgroup": ["span", "width"],
     "details": ["open"],
-    "img": ["src", "alt", "width", "height"],
+    "img": _image,
     "ol": ["start", "type"],
     "table": ["border"],
     "td": ["colspan", "rowspan", "valign"],
