@@ -169,7 +169,7 @@ def _comparator(text: str) -> VersionRange:
         low = Version.parse(f"{major}.{minor or 0}.{patch or 0}{tail}")
     except BadVersion:
         raise _bad_range() from None
-    if tail and patch is None:
+    if patch is not None and minor is None:
         raise _bad_range()
     above = _above(low, given=1 + (minor is not None) + (minor is not None and patch is not None), operator=operator)
     exact = patch is not None and operator in ("", "=")

@@ -6,12 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from swath.contract.interface import Interface
 from swath.contract.notebook import Reading, read_notebook
-
-settings.register_profile("contract", deadline=None, derandomize=True, max_examples=150)
-settings.load_profile("contract")
 
 GOOD_METADATA = {
     "name": "good-one",
