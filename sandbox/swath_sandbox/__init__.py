@@ -27,8 +27,9 @@ The machine
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
+#: What type checkers see as true; importing `typing` for it would double the start of every warden.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from swath_sandbox import warden as warden
     from swath_sandbox.bubblewrap import command as command

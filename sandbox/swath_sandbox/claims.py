@@ -11,9 +11,12 @@ import json
 import os
 import resource
 import time
-from collections.abc import Mapping
 
 from swath_sandbox.errors import AlreadyStarted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def limit_resources(*, file_bytes: int | None, open_files: int) -> None:

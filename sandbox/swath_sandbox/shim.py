@@ -14,13 +14,16 @@ import select
 import signal
 import sys
 import time
-from typing import Any
 
 from swath_sandbox import cgroups, hierarchies, processes, tree
 from swath_sandbox.claims import claim, limit_resources, now, say, write_json
-from swath_sandbox.errors import AlreadyStarted, SandboxError, UnsafeFile
+from swath_sandbox.errors import AlreadyStarted, GroupBusy, SandboxError, UnsafeFile
 
 READY_FD = 5
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -62,15 +65,15 @@ class Shim:
         for signum in _STOP_SIGNALS:
             signal.signal(signum, self._on_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        self.place: hierarchies.Hierarchy | None = None
+        group, self.place = None, None
         if self.job["limits"]:
             # Recorded before it is made, so that `reap` finds it whenever this process dies.
             with contextlib.suppress(SandboxError):
                 self.place = hierarchies.find_hierarchy()
-                self.group = cgroups.group_at(self.job["group"], self.place)
+                group = cgroups.group_at(self.job["group"], self.place)
         handle = {"pid": os.getpid(), "start_time": processes.start_time(os.getpid()), "boot_id": processes.boot_id()}
-        record = {**handle, "started_at": self.started_at, "group": self.group.as_dict() if self.group else None}
-        write_json(f"{folder}/warden.json", record)
+        self.record = {**handle, "started_at": self.started_at, "group": group.as_dict() if group else None}
+        write_json(f"{folder}/warden.json", self.record)
         say(handle)
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
@@ -101,7 +104,12 @@ class Shim:
         os.set_blocking(self.ready_read, False)
         if self.job["limits"]:
             limits = cgroups.Limits(**self.job["limits"])
-            self.group = cgroups.open_group(self.job["group"], limits, hierarchy=self.place)
+            try:
+                self.group = cgroups.open_group(self.job["group"], limits, hierarchy=self.place)
+            except GroupBusy:
+                # Another's: nobody may reap it in our name.
+                write_json(f"{self.folder}/warden.json", {**self.record, "group": None})
+                raise
         warden = os.getpid()
         self.child = os.fork()
         if self.child == 0:

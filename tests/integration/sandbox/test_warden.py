@@ -419,6 +419,11 @@ def test_group_in_use_fails_truly(bench: Bench, needs_groups: None) -> None:
     assert ended is not None
     assert ended.reason is Reason.FAILED_TO_START
     assert "has processes in it" in ended.message
+    assert ended.peak_memory_bytes == 0
+    # Nor does cleaning up after the second touch the first.
+    assert warden.reap(second)
+    assert warden.find(folder)[0] is State.RUNNING
+    assert json.loads((second / "warden.json").read_text())["group"] is None
 
 
 def test_what_programs_expect_is_there(bench: Bench) -> None:
