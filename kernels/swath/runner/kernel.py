@@ -28,6 +28,8 @@ _PASSED_ON = re.compile(
     r"|SWATH_ARCHIVE|SWATH_RUN_DIR|(OMP|OPENBLAS|MKL|NUMEXPR|GDAL)_NUM_THREADS"
     r"|GDAL_[A-Z_]+|CPL_[A-Z_]+|VSI_CACHE(_SIZE)?|PROJ_(DATA|LIB|NETWORK)|DASK_[A-Z_]+"
 )
+#: Of those, what carries credentials by its name.
+_KEPT_OUT = re.compile(r"AUTH|BEARER|COOKIE|HEADER|KEY|PASSWORD|SECRET|TOKEN|USERPWD")
 _PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 _STDERR_BYTES = 8_000
 #: As ipykernel_launcher does it, with the traceback of a crash going to the process's first stderr: ipykernel puts a
@@ -68,7 +70,8 @@ def kernel_environment(environ: Mapping[str, str], *, run_dir: Path, cpus: float
         "OPENBLAS_NUM_THREADS": threads,
         "GDAL_NUM_THREADS": threads,
     }
-    passed = {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
+    wanted = [name for name in environ if _PASSED_ON.fullmatch(name) and not _KEPT_OUT.search(name)]
+    passed = {name: environ[name] for name in wanted}
     fixed = {
         "SWATH_RUN_DIR": str(run_dir),
         "IPYTHONDIR": str(scratch / "ipython"),
