@@ -80,7 +80,7 @@ _SENTINEL_2 = {
 
 
 def sentinel_2_band(name: str) -> Band:
-    """A surface-reflectance band of Sentinel-2 as openEO back ends deliver it: reflectance times 10000, 65535 = none."""
+    """A surface-reflectance band of Sentinel-2 as openEO back ends deliver it: 10000 times reflectance, 65535 none."""
     common_name, wavelength, what = _SENTINEL_2[name]
     return Band(
         name=name,

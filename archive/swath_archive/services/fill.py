@@ -26,14 +26,29 @@ class Filled:
     found: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A collection that could not be filled, and why."""
+
+    collection: str
+    message: str
+    mend: str
+    extra: bool
+
+
 @dataclass(kw_only=True)
 class Report:
-    """What filling did; `failures` says which sources could not be had, in words."""
+    """What filling did."""
 
     collections: list[Filled] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     digest: str = ""
     seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is there that has to be."""
+        return bool(self.collections) and all(failure.extra for failure in self.failures)
 
 
 def fill(root: Path, batches: Iterable[Batch], *, step: Step | None = None) -> Report:
@@ -50,7 +65,8 @@ def fill(root: Path, batches: Iterable[Batch], *, step: Step | None = None) -> R
             try:
                 report.collections.append(_fill_one(catalogue, batch, step=step))
             except (SourceUnavailable, BadFile) as error:
-                report.failures.append(f"{batch.spec.id}: {error.message}")
+                failure = Failure(collection=batch.spec.id, message=error.message, mend=error.mend, extra=batch.extra)
+                report.failures.append(failure)
         report.digest = catalogue.publish()
     report.seconds = time.monotonic() - began
     return report

@@ -14,3 +14,5 @@ class Batch:
 
     spec: CollectionSpec
     items: tuple[Pending, ...]
+    extra: bool = False
+    """Whether the archive is good without it, so that its failing is told and is no failure of the whole."""

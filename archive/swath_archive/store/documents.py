@@ -128,7 +128,7 @@ def _file_document(stored: Stored) -> Document:
 def item_document(
     spec: CollectionSpec, pending: Pending, *, grid: Grid | None, stored: Mapping[str, Stored]
 ) -> Document:
-    """An item: `stored` holds a file for each band of `spec` that the scene has, and for each extra by its file name."""
+    """An item; `stored` holds a file for each band that the scene has, and for each extra by its file name."""
     import pystac
 
     bands = {band.name: band for band in spec.bands}

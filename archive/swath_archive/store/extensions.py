@@ -1,7 +1,8 @@
 """The STAC extensions that this archive uses, each field with its rule.
 
-pystac ships the schemas of STAC's core and none of an extension's, and would fetch those from the network. These rules are
-written from the extensions' own documents and are stricter than their schemas: a field that is not listed here is an error.
+pystac ships the schemas of STAC's core and none of an extension's, and would fetch those from the network. These rules
+are written from the extensions' own documents and are stricter than their schemas: a field that is not listed here is
+an error.
 """
 
 from __future__ import annotations

@@ -102,7 +102,8 @@ def validate(document: Mapping[str, Any]) -> None:
     if faults:
         raise BadMetadata(
             code="stac-invalid",
-            message=f"{document.get('type')} {document.get('id')!r} is not valid STAC {STAC_VERSION}: {faults[0]['field']}: "
-            f"{faults[0]['message']}" + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""),
+            message=f"{document.get('type')} {document.get('id')!r} is not valid STAC {STAC_VERSION}: "
+            f"{faults[0]['field']}: {faults[0]['message']}"
+            + (f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""),
             findings=faults,
         )
