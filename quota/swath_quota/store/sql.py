@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ATTEMPTS = 8
+#: How often an id that is taken is looked at anew.
+_TAKEN_ATTEMPTS = 3
 #: Serialisation failure, deadlock, lock not available: somebody else was in the way.
 _CONTENTION = frozenset({"40001", "40P01", "55P03"})
 #: Classes of connection trouble and of a server that shuts down.
@@ -57,6 +59,9 @@ class SqlBooks:
                     return work(_SqlUnit(connection))
             except DBAPIError as error:
                 if not _passing(error):
+                    raise
+                if isinstance(error, IntegrityError) and attempt >= _TAKEN_ATTEMPTS:
+                    # Nobody was faster: the same work stores the same id twice.
                     raise
                 # Every piece of work is idempotent, so this also holds when the answer to a COMMIT was lost.
                 why = type(error.orig).__name__
