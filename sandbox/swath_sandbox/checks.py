@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import subprocess
@@ -36,6 +35,9 @@ class Isolation:
     cgroups: bool
 
 
+_working: list[tuple[Check, Check]] = []
+
+
 def doctor() -> list[Check]:
     """Try everything a sandbox needs, really; nothing is left behind."""
     checks = [_check_bwrap(), _check_setpriv()] if os.geteuid() == 0 else [_check_bwrap(), _check_user_namespaces()]
@@ -62,14 +64,18 @@ def check_isolation(allow: Collection[Allow] = ()) -> Isolation:
     return Isolation(bwrap=bwrap.ok, cgroups=groups.ok)
 
 
-@functools.cache
 def _works() -> tuple[Check, Check]:
-    # Asked at every start of a run; a machine does not lose its kernel features while we run.
-    return _check_bwrap(), _check_cgroups()[0]
+    # Asked at every start of a run. What works goes on working; what does not may be mended meanwhile.
+    if not _working:
+        found = _check_bwrap(), _check_cgroups()[0]
+        if not all(check.ok for check in found):
+            return found
+        _working.append(found)
+    return _working[0]
 
 
 def _refusal(check: Check, allow: Allow) -> str:
-    return f"{check.detail}. Mend: {check.mend}. Or give it up with --allow {allow.value}: {allow.lost}"
+    return f"{check.detail}. Mend: {check.mend}. Or give it up with --allow-{allow.value}: {allow.lost}"
 
 
 def _check_bwrap() -> Check:

@@ -158,6 +158,46 @@ def test_refuses_and_says_what_is_missing_lost_and_to_do(monkeypatch: pytest.Mon
     assert checks.check_isolation({Allow.NO_BWRAP, Allow.NO_CGROUPS}) == checks.Isolation(bwrap=False, cgroups=False)
 
 
+def test_doctor_tells_what_is_lost_and_the_mend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def missing(name: str) -> str:
+        raise SandboxUnavailable(f"the program {name} is missing")
+
+    def no_groups(*_: object, **__: object) -> None:
+        raise SandboxUnavailable("no hierarchy")
+
+    monkeypatch.setattr(checks, "find_program", missing)
+    monkeypatch.setattr(checks.cgroups, "open_group", no_groups)
+    monkeypatch.setattr(checks.seccomp, "supported", lambda machine: False)
+    failed = {check.name: check for check in checks.doctor() if not check.ok}
+    assert set(failed) >= {"bubblewrap", "cgroups", "seccomp"}
+    assert all(check.detail and check.lost and check.mend for check in failed.values())
+    assert {"bubblewrap", "cgroups"} <= {name for name, check in failed.items() if check.required}
+
+
+def test_bubblewrap_that_is_there_and_does_not_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(bubblewrap, "find_program", lambda name: str(broken))
+    check = next(check for check in checks.doctor() if check.name == "bubblewrap")
+    assert not check.ok
+    assert "No permissions to create new namespace" in check.detail
+    assert check.mend
+
+
+def test_what_is_mended_is_noticed_without_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    fine = checks.Check(name="x", ok=True, required=True, detail="")
+    answers = [checks.Check(name="bubblewrap", ok=False, required=True, detail="missing"), fine]
+    monkeypatch.setattr(checks, "_working", [])
+    monkeypatch.setattr(checks, "_check_bwrap", lambda: answers.pop(0))
+    monkeypatch.setattr(checks, "_check_cgroups", lambda: [fine])
+    with pytest.raises(SandboxUnavailable):
+        checks.check_isolation()
+    assert checks.check_isolation().bwrap
+    # Not asked again: no answer is left.
+    assert checks.check_isolation().bwrap
+
+
 def test_allowance_gives_up_only_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     fine = checks.Check(name="x", ok=True, required=True, detail="")
     monkeypatch.setattr(checks, "_works", lambda: (fine, fine))
