@@ -199,7 +199,7 @@ class _Reader:
     def _name(self) -> str | None:
         name = self._text("name", 200)
         if name is None:
-            if "name" not in self._block:
+            if self._block.get("name") is None:
                 self._error("swath.name is missing", 'add "name": "my-algorithm"')
             return None
         if not SLUG.fullmatch(name):

@@ -31,8 +31,10 @@ def check_names(
     loaded = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name) and _loads(node)}
     if imports.star or len(trees) < len(codes) or any(code.may_define_anything for code in codes) or loaded & _OPAQUE:
         return
+    # IPython's lines may use a name ({name}, $name), and so may texts that pandas evaluates (@name).
+    unseen = any(code.has_magics for code in codes)
     for name in names:
-        if name not in loaded:
+        if name not in loaded and not unseen and not any(f"@{name}" in code.text for code in codes):
             findings.warning(
                 "unused-parameter",
                 f"no cell uses the parameter {name}",
@@ -106,16 +108,27 @@ def _check_overwritten(codes: Sequence[Code], names: list[str], parameters_cell:
         if code.cell <= parameters_cell or code.tree is None:
             continue
         for statement in code.tree.body:
-            if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
-                continue
-            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            used = {node.id for node in ast.walk(statement.value) if isinstance(node, ast.Name)}
-            for target in targets:
-                if isinstance(target, ast.Name) and target.id in names and target.id not in used:
-                    findings.warning(
-                        "overwritten-parameter",
-                        f"the caller's {target.id} is overwritten here",
-                        "use another name here, or remove the line",
-                        cell=code.cell,
-                        line=statement.lineno,
-                    )
+            for name in set(_replaced(statement)).intersection(names):
+                findings.warning(
+                    "overwritten-parameter",
+                    f"the caller's {name} is overwritten here",
+                    "use another name here, or remove the line",
+                    cell=code.cell,
+                    line=statement.lineno,
+                )
+
+
+def _replaced(statement: ast.stmt) -> Iterator[str]:
+    """Names that a statement binds without having looked at them."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        yield statement.name
+    elif isinstance(statement, ast.Import | ast.ImportFrom):
+        yield from (alias.asname or alias.name.partition(".")[0] for alias in statement.names)
+    source = statement.iter if isinstance(statement, ast.For) else getattr(statement, "value", None)
+    if source is None or not isinstance(statement, ast.Assign | ast.AnnAssign | ast.For):
+        return
+    used = {node.id for node in ast.walk(source) if isinstance(node, ast.Name)}
+    for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name) and not _loads(node) and node.id not in used:
+                yield node.id

@@ -48,6 +48,8 @@ class Code:
     fault: str = ""
     """Why there is no tree."""
     fault_line: int | None = None
+    has_magics: bool = False
+    """Whether lines of IPython's own were taken out."""
     may_define_anything: bool = False
     """Whether a magic may bind names that the tree does not show."""
     installs: tuple[int, ...] = ()
@@ -68,6 +70,7 @@ def read_code(cell: int, source: str) -> Code:
             cell=cell,
             text=plain,
             tree=tree,
+            has_magics=plain != source,
             may_define_anything=opaque,
             installs=installs,
             comments=_comments(plain),
@@ -225,7 +228,10 @@ def read_imports(codes: Iterable[Code]) -> Imports:
                     name = alias.asname or alias.name.partition(".")[0]
                     origins[name] = alias.name if alias.asname else name
             elif isinstance(node, ast.ImportFrom):
-                star |= any(alias.name == "*" for alias in node.names)
                 module = "." * node.level + (node.module or "")
+                if any(alias.name == "*" for alias in node.names):
+                    star = True
+                    if module == "swath":
+                        origins["emit"] = "swath.emit"
                 origins.update({alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names})
     return Imports(origins=origins, star=star)

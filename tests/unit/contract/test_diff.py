@@ -11,7 +11,7 @@ from swath.contract.kinds import Bounds, Kind, ParameterType
 from swath.contract.parameters import check_parameters
 
 #: The same cases every time; a failure in a full run can be had again.
-quick = settings(deadline=None, derandomize=True, max_examples=70)
+quick = settings(deadline=None, derandomize=True, max_examples=40)
 
 # Old declarations, new declarations, kinds of change, bump.
 PARAMETERS = [

@@ -302,7 +302,8 @@ def test_sizes(make):
 METADATA = {
     "none": (None, "no-metadata", "swath"),
     "a text": ("x", "bad-metadata", "object"),
-    "no name": ({"name": None}, "bad-metadata", "name"),
+    "an empty block": ({"name": None, "title": None}, "bad-metadata", "missing"),
+    "name null": ({"name": None}, "bad-metadata", "missing"),
     "name in capitals": ({"name": "NDVI"}, "bad-metadata", "lower-case"),
     "name too long": ({"name": "a" * 64}, "bad-metadata", "name"),
     "title a number": ({"title": 3}, "bad-metadata", "title"),
@@ -328,10 +329,7 @@ METADATA = {
 @pytest.mark.parametrize(("change", "code", "word"), METADATA.values(), ids=METADATA)
 def test_metadata(make, change, code, word):
     notebook = make.build(make.code("", "parameters"))
-    block = {**make.good_metadata, **change} if isinstance(change, dict) else change
-    notebook["metadata"]["swath"] = (
-        {name: value for name, value in block.items() if value is not None} if isinstance(block, dict) else block
-    )
+    notebook["metadata"]["swath"] = {**make.good_metadata, **change} if isinstance(change, dict) else change
     reading = _read(notebook)
     (error,) = reading.errors
     assert error.code == code

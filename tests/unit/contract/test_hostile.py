@@ -18,7 +18,7 @@ from swath.contract.notebook import Reading, read_notebook
 from swath.contract.parameters import check_parameters, python_source
 
 #: The same cases every time; a failure in a full run can be had again.
-quick = settings(deadline=None, derandomize=True, max_examples=70)
+quick = settings(deadline=None, derandomize=True, max_examples=40)
 
 N = 8_000
 SOURCES = {

@@ -167,6 +167,7 @@ EMITS = {
     "from swath import emit\nemit('a', 1)": ["a"],
     "from swath import emit as e\ne('a', 1)": ["a"],
     "import swath as sw\nsw.emit('a', 1)": ["a"],
+    "from swath import *\nemit('a', 1)": ["a"],
     "def f():\n    from swath import emit\n    emit('a', 1)\n": ["a"],
     "if True:\n    swath.emit('b', 1)\nswath.emit('a', swath.emit('c', 1))": ["b", "a", "c"],
     "def emit(a, b): pass\nemit('a', 1)": [],
@@ -218,6 +219,33 @@ FINE = (
 def test_no_false_undeclared_names(make, source):
     reading = read_notebook(make.build(make.code("", "parameters"), make.code(source)), environments=None)
     assert reading.errors == ()
+
+
+@pytest.mark.parametrize(
+    "source", ["!echo {x}", "import pandas as pd\npd.DataFrame().query('a > @x')", "def f(): return x", "exec('x')"]
+)
+def test_no_false_unused_parameters(make, source):
+    reading = read_notebook(
+        make.build(
+            make.code("x: int = 1", "parameters"), make.code(source), make.code("import swath\nswath.emit('a', 1)")
+        ),
+        environments=None,
+    )
+    assert reading.findings == ()
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = 3", "x, y = 3, 4", "import os as x", "from os import path as x", "def x(): pass", "for x in (1, 2): pass"],
+)
+def test_overwritten_parameters(make, source):
+    reading = read_notebook(
+        make.build(
+            make.code("x: int = 1", "parameters"), make.code(source), make.code("import swath\nswath.emit('a', x)")
+        ),
+        environments=None,
+    )
+    assert [(found.code, found.cell, found.line) for found in reading.findings] == [("overwritten-parameter", 1, 1)]
 
 
 def test_derived_parameters_are_not_overwritten(make):
