@@ -163,7 +163,8 @@ def make_world(
     **settings: Any,
 ) -> World:
     """A marketplace in `data`; a second call on the same folder is a restarted one."""
-    chosen = Settings(SWATH_DATA=data, SWATH_MARKETPLACE_DATABASE_URL=database_url, **settings)
+    given: dict[str, Any] = {"SWATH_DATA": data, "SWATH_MARKETPLACE_DATABASE_URL": database_url, **settings}
+    chosen = Settings(**given)
     quota = quota or FakeQuotaClient()
     executor = executor or FakeExecutor(RunFolders(data / "marketplace" / "runs"))
     made = assemble(chosen, quota=quota, executor=executor, prefix=PREFIX)

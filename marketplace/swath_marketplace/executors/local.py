@@ -12,7 +12,7 @@ from swath.contract.interface import Interface
 from swath.contract.run import RunSpec
 from swath_sandbox import warden
 from swath_sandbox.cgroups import Limits
-from swath_sandbox.errors import AlreadyStarted, SandboxError
+from swath_sandbox.errors import SandboxError
 from swath_sandbox.pythons import python_binds
 from swath_sandbox.spec import Allow, Job, Sandbox
 from swath_sandbox.uids import UidRegistry
@@ -57,31 +57,41 @@ class LocalExecutor:
         self._settings = settings
 
     def start(self, run: Run, package: Package) -> Iterator[Mapping[str, Any]]:
-        folder = self._folders.of(run.id)
         try:
             uid = self._uids.uid_for(_key(run))
             yield {"uid": uid}
-            state, handle = _find(folder)
-            if state is warden.State.NEVER:
-                folder.prepare(spec=_spec(run, package, pids=self._settings.pids), notebook=package.notebook, uid=uid)
-                warden.prepare(folder.warden, self._job(run, package, folder=folder, uid=uid))
-                try:
-                    handle = warden.launch(folder.warden)
-                except AlreadyStarted:
-                    _, handle = _find(folder)
+            handle = self._launch(run, package, uid=uid)
         except (SandboxError, OSError, ValueError) as error:
             raise StartFailed(str(error)) from error
         yield {"warden": handle.as_dict() if handle else None}
+
+    def _launch(self, run: Run, package: Package, *, uid: int) -> warden.Handle | None:
+        folder = self._folders.of(run.id)
+        # Without the lock one of two who start at once could meet the other's half-written folder, take that for a
+        # failed start, and end a run that the other has just begun.
+        with folder.starting():
+            state, handle = _find(folder)
+            if state is not warden.State.NEVER:
+                return handle
+            folder.prepare(spec=_spec(run, package, pids=self._settings.pids), notebook=package.notebook, uid=uid)
+            warden.prepare(folder.warden, self._job(run, package, folder=folder, uid=uid))
+            try:
+                return warden.launch(folder.warden)
+            except (SandboxError, OSError):
+                state, handle = _find(folder)
+                if state is warden.State.NEVER:
+                    raise
+                return handle
 
     def check(self, runs: Sequence[Run]) -> Mapping[str, Observation]:
         return {run.id: self._look(self._folders.of(run.id)) for run in runs}
 
     def stop(self, run: Run) -> None:
         folder = self._folders.of(run.id)
-        state, handle = _find(folder)
-        if state is warden.State.NEVER:
-            _forbid(folder)
+        with folder.starting():
             state, handle = _find(folder)
+            if state is warden.State.NEVER:
+                _forbid(folder)
         if state is warden.State.RUNNING and handle:
             warden.stop(handle)
 
@@ -149,19 +159,10 @@ def _find(folder: RunFolder) -> tuple[warden.State, warden.Handle | None]:
 
 
 def _forbid(folder: RunFolder) -> None:
-    """Put a plain file where a warden would live: another process that is about to launch one then fails."""
-    aside = folder.path / "warden.unused"
-    try:
-        if folder.warden.is_dir():
-            folder.warden.rename(aside)
-            if warden.find(aside)[0] is not warden.State.NEVER:
-                # It was launched between our look and the rename.
-                aside.rename(folder.warden)
-                return
-        folder.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder.warden.touch(exist_ok=True)
-    except FileExistsError:
-        return
+    """Put a plain file where a warden would live: nobody can prepare or launch one there any more."""
+    if folder.warden.is_dir():
+        folder.warden.rename(folder.path / "warden.unused")
+    folder.warden.touch(exist_ok=True)
 
 
 def _key(run: Run) -> str:

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +36,14 @@ class RunFolder:
         self.out = path / "out"
         self.warden = path / "warden"
         self.results = path / "results"
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Only one at a time prepares, starts or forbids the run, among all threads and processes of this machine."""
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.path / "start.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def prepare(self, *, spec: Mapping[str, Any], notebook: bytes, uid: int) -> None:
         """Write what the runner reads, and give ``out/`` to `uid`. May be repeated until the run starts."""

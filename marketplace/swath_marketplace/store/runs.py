@@ -151,7 +151,7 @@ class RunStore:
                 transitions.slotted(by_id[run_id])
                 connection.execute(runs.update().where(runs.c.id == run_id).values(stage=Stage.STARTING.value))
             self._lease(connection, chosen, holder=holder, until=until)
-        return chosen
+        return list(chosen)
 
     def leased(self, holder: str) -> Sequence[tuple[Run, datetime]]:
         """Every open run that `holder` holds, fresh, with the end of its lease; oldest first."""

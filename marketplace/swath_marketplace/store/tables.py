@@ -43,7 +43,6 @@ class VersionRow(Base, table=True):
 
     __tablename__ = "versions"
     __table_args__ = (
-        sa.UniqueConstraint("algorithm_id", "version", name="uq_versions_version"),
         sa.UniqueConstraint("algorithm_id", "digest", name="uq_versions_digest"),
         sa.CheckConstraint("(yanked_at IS NULL) = (yank_reason IS NULL)", name="ck_versions_yank"),
     )

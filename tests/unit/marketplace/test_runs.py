@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from swath_marketplace.domain.errors import KeyReused, LeaseLost, RunNotTerminal, RunRefused
 from swath_marketplace.domain.runs import Run, RunStatus, SettlementKind, Stage
-from swath_marketplace.executors.fake import FakeExecutor, finishing, process_end, write_report
+from swath_marketplace.executors.fake import finishing, process_end, write_report
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.store.run_folder import RunFolder, RunFolders
-from swath_marketplace.testing import World, make_world, notebook, operator, service, user
+from swath_marketplace.testing import World, notebook, operator, service, user
 from swath_quota.client import Hold, HoldStatus
 from swath_service.errors import Forbidden, Invalid, NotFound, Unavailable
 
@@ -303,100 +303,6 @@ def test_a_missing_output_is_found_from_outside(world: World) -> None:
     done = world.look_until(ask(world).id)
     assert done.error
     assert (done.status, done.error.code) == (RunStatus.ERROR, "output-missing")
-
-
-class Crash(BaseException):
-    """The process dies: nothing after this line happens."""
-
-
-POINTS = ["hold", "capture", "release", "start:0", "start:1", "save:starting", "save:running", "save:collecting"]
-
-
-@pytest.mark.parametrize("point", [*POINTS, "save:settling", "save:terminal", "collect"])
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("ends_well", [True, False], ids=["finished", "lost"])
-def test_a_crash_at_any_point_loses_nothing(data: Path, world: World, point: str, after: bool, ends_well: bool) -> None:
-    """The service dies before or after one effect; a new one over the same folder ends the run as if nothing was."""
-    world.fake.script = finishing(outputs={"double": b"6"}) if ends_well else lambda run, folder: None
-    _crash_at(world, point, after=after)
-    run_id: str | None = None
-    crashed = False
-    try:
-        run_id = ask(world, key="k").id
-        for _ in range(10):
-            world.made.reconciler.look()
-    except Crash:
-        crashed = True
-    # A run that ends well has nothing to release, and one that is lost nothing to capture.
-    assert crashed != (point == ("release" if ends_well else "capture"))
-    second = make_world(data, quota=world.quota, executor=_whole(world.fake, data), slots_cpus=4, slots_memory_mb=8192)
-    second.made.context.run_store.let_go(world.made.reconciler.holder)
-    run = ask(second, key="k")
-    assert run_id in (None, run.id)
-    done = second.look_until(run.id)
-    assert done.status is (RunStatus.FINISHED if ends_well else RunStatus.ERROR)
-    assert world.fake.starts == [run.id], "started once"
-    assert second.runs.list(BOB, limit=10, offset=0)[1] == 1
-    hold = hold_of(second, done)
-    assert hold.captured == (done.cost_millicredits if ends_well else 0)
-    wallet = second.quota.wallet("bob")
-    assert (wallet.held, wallet.balance) == (0, 10_000_000 - hold.captured)
-    assert (data / "marketplace" / "runs" / run.id / "results" / "double").exists() == ends_well
-
-
-def _whole(fake: FakeExecutor, data: Path) -> FakeExecutor:
-    """The same processes, seen by a new service."""
-    del data
-    for name in ("start", "check", "stop", "forget"):
-        fake.__dict__.pop(name, None)
-    return fake
-
-
-def _crash_at(world: World, point: str, *, after: bool) -> None:
-    def crashing(function: Any, when: Any = lambda *args: True) -> Any:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            if not when(*args):
-                return function(*args, **kwargs)
-            if after:
-                function(*args, **kwargs)
-            raise Crash
-
-        return wrapped
-
-    kind, _, which = point.partition(":")
-    made = world.made
-    if kind in ("hold", "capture", "release"):
-        quota = _Quota(world.quota)
-        setattr(quota, kind, crashing(getattr(world.quota, kind)))
-        made.reconciler._stepper._cashier._quota = quota  # type: ignore[assignment]
-    elif kind == "save":
-        store = made.reconciler._stepper._store
-        store.save = crashing(store.save, lambda run: run.stage.value == which)  # type: ignore[method-assign]
-    elif kind == "collect":
-        collector = made.reconciler._stepper._collector
-        collector.collect = crashing(collector.collect)  # type: ignore[method-assign]
-    else:
-        start = world.fake.start
-
-        def broken(run: Run, package: Any) -> Any:
-            for number, handle in enumerate(start(run, package)):
-                if str(number) == which and not after:
-                    raise Crash
-                yield handle
-                if str(number) == which:
-                    raise Crash
-
-        world.fake.start = broken  # type: ignore[method-assign]
-
-
-class _Quota:
-    """The same quota service through a client that may be broken."""
-
-    def __init__(self, quota: Any) -> None:
-        self.__dict__["_quota"] = quota
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._quota, name)
 
 
 def test_a_reconciler_that_lost_its_lease_writes_nothing(world: World) -> None:

@@ -70,7 +70,6 @@ def _versions() -> None:
         sa.Column("published_at", _TIME, nullable=False),
         sa.Column("yanked_at", _TIME),
         sa.Column("yank_reason", _TEXT),
-        sa.UniqueConstraint("algorithm_id", "version", name="uq_versions_version"),
         sa.UniqueConstraint("algorithm_id", "digest", name="uq_versions_digest"),
         sa.CheckConstraint("(yanked_at IS NULL) = (yank_reason IS NULL)", name="ck_versions_yank"),
     )
