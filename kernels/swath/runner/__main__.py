@@ -8,8 +8,8 @@ from pathlib import Path
 
 def main(arguments: list[str]) -> int:
     """Run the folder named by the only argument."""
-    from .run import run
-    from .stop import Stop
+    from swath.runner.run import run
+    from swath.runner.stop import Stop
 
     if len(arguments) != 1 or not (Path(arguments[0]) / "input").is_dir():
         print(

@@ -7,11 +7,10 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from swath.contract.run import OUTPUT_HTML, OUTPUT_NOTEBOOK, ErrorCode, OutputRecord
-
-from .html import write_html
-from .journal import Journal
-from .prepare import mark_failure, save_notebook
-from .produced import measure
+from swath.runner.html import write_html
+from swath.runner.journal import Journal
+from swath.runner.prepare import mark_failure, save_notebook
+from swath.runner.produced import measure
 
 
 def save(

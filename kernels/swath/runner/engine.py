@@ -18,13 +18,12 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 from swath.contract.run import ErrorCode, EventType
-
-from .journal import Journal
-from .kernel import Kernel, KernelFailed
-from .prepare import save_notebook
-from .stop import Stop
-from .streams import merge_streams
-from .tail import Tail, follow
+from swath.runner.journal import Journal
+from swath.runner.kernel import Kernel, KernelFailed
+from swath.runner.prepare import save_notebook
+from swath.runner.stop import Stop
+from swath.runner.streams import merge_streams
+from swath.runner.tail import Tail, follow
 
 #: After an interrupt a cell has this long before the kernel is killed.
 GRACE_SECONDS = 2.0

@@ -28,18 +28,17 @@ from swath.contract.run import (
     RunReport,
     RunSpec,
 )
-
-from . import report as reports
-from .journal import Journal, plain
-from .kernel import Kernel
-from .produced import collect, read_inputs
-from .stop import Stop, margin_seconds
-from .tail import Tail
+from swath.runner import report as reports
+from swath.runner.journal import Journal, plain
+from swath.runner.kernel import Kernel
+from swath.runner.produced import collect, read_inputs
+from swath.runner.stop import Stop, margin_seconds
+from swath.runner.tail import Tail
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from .engine import Work
+    from swath.runner.engine import Work
 
 PROGRESS = "out/progress.jsonl"
 _STOPPED = {
@@ -73,7 +72,7 @@ def run(run_dir: Path, *, stop: Stop) -> RunReport:
     try:
         report = _Run(run_dir, journal=journal, stop=stop, clock=clock, started_at=started_at).report()
     except Exception as error:
-        from .documents import describe
+        from swath.runner.documents import describe
 
         report = reports.runner_failed(error, started_at=started_at, outputs=describe(run_dir))
     journal.write(EventType.END, name=report.ending.value, message=report.error.message if report.error else None)
@@ -105,8 +104,8 @@ class _Run:
 
     def _execute(self, spec: RunSpec, kernel: Kernel) -> RunReport:
         engine = import_engine()
-        from . import documents
-        from .prepare import InputInvalid, inject, load_notebook
+        from swath.runner import documents
+        from swath.runner.prepare import InputInvalid, inject, load_notebook
 
         try:
             nb = load_notebook(self.run_dir / NOTEBOOK)
@@ -151,8 +150,8 @@ class _Run:
     def _work(
         self, spec: RunSpec, kernel: Kernel, *, nb: NotebookNode, original: tuple[int, ...], injected: int | None
     ) -> Work:
-        from .engine import Work, runnable
-        from .prepare import reports_progress
+        from swath.runner.engine import Work, runnable
+        from swath.runner.prepare import reports_progress
 
         def on_progress(line: Mapping[str, Any]) -> None:
             fraction, message = line.get("fraction"), line.get("message")
@@ -203,7 +202,7 @@ def import_engine() -> Any:
     if hidden:
         sys.modules["pyarrow"] = None  # type: ignore[assignment]
     try:
-        from . import engine
+        from swath.runner import engine
     finally:
         if hidden:
             del sys.modules["pyarrow"]
@@ -219,6 +218,6 @@ def _source(spec: RunSpec) -> str:
 
 
 def _warm_html() -> None:
-    from .html import exporter
+    from swath.runner.html import exporter
 
     exporter()
