@@ -1,0 +1,1 @@
+"""The archive over HTTP: a read-only STAC API, and the assets' bytes."""
