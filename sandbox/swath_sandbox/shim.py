@@ -254,6 +254,9 @@ class Shim:
 
     def _report(self, usage: cgroups.Usage | None) -> dict[str, object]:
         code, signum = _ending(self.status, through_bwrap=self.job["bwrap"])
+        if self.killed and self.cause:
+            # bwrap's own code then depends on which of its processes died first.
+            code, signum = None, int(signal.SIGKILL)
         oom_kills = usage.oom_kills if usage else 0
         reason, message = self.cause, self.message
         if reason is None and not self.ready:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -72,7 +73,9 @@ def person(request: pytest.FixtureRequest) -> Iterator[Person]:
         if not root:
             pytest.skip("needs root")
         allow = [] if _has_groups() else ["no-cgroups"]
-        yield Person(name="root", uid=0, prefix=[], allow=allow, sandbox_uid=2_999_001)
+        yield Person(
+            name="root", uid=0, prefix=[], allow=allow, sandbox_uid=1_000_000_000 + secrets.randbelow(1_000_000_000)
+        )
         return
     if not root:
         allow = [] if _has_groups() else ["no-cgroups"]

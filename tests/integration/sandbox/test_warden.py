@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -35,7 +36,8 @@ from swath_sandbox.hierarchies import find_hierarchy
 
 pytestmark = pytest.mark.integration
 MIB = 1 << 20
-UID = 2_999_002
+#: Of this process alone: other checkouts may be tested at the same time.
+UID = 1_000_000_000 + secrets.randbelow(1_000_000_000)
 
 
 def until(condition: Callable[[], bool], *, seconds: float = 10) -> bool:
@@ -159,7 +161,7 @@ def test_exit_codes(bench: Bench, code: str, exit_code: int, signum: int | None)
 
 def test_time_limit(bench: Bench) -> None:
     ended = bench.run(sh("echo begun; sleep 60"), wall_seconds=0.4)
-    assert ended.reason is Reason.TIME_LIMIT
+    assert (ended.reason, ended.exit_code, ended.signal) == (Reason.TIME_LIMIT, None, 9)
     assert 0.4 <= ended.wall_seconds < 5
     assert "0.4 s" in ended.message
     assert bench.log() == "begun\n"
