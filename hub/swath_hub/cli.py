@@ -101,7 +101,7 @@ def _fork_watcher() -> bool:
 
 
 def _announce(folder: DataFolder, state: Any, *, hub: int, as_json: bool, exits: bool) -> None:
-    from swath_hub import doors, start
+    from swath_hub import doors, secret, start
     from swath_hub.processes import ProcessId
 
     process = ProcessId.of(hub)
@@ -116,12 +116,13 @@ def _announce(folder: DataFolder, state: Any, *, hub: int, as_json: bool, exits:
         say(f"  {door.name:<13} ready after {after:4.1f} s   {door.text}")
 
     say(f"Swath starts at {state.url} on {folder.root}")
-    closed = doors.watch(state, opened=opened, alive=lambda: process is not None and process.alive())
+    token = secret.proxy_token(folder.secrets)
+    closed = doors.watch(state, token=token, opened=opened, alive=lambda: process is not None and process.alive())
     if as_json:
         document = {"url": state.url, "data": str(folder.root), "doors": seconds, "closed": [d.name for d in closed]}
         typer.echo(json.dumps(document))
     if closed:
-        typer.secho(f"Not ready: {', '.join(door.name for door in closed)}. The log ends so:", fg="red", err=True)
+        typer.secho(f"Not ready: {', '.join(door.name for door in closed)}. {folder.log} ends so:", fg="red", err=True)
         typer.echo(start.last_lines(folder.log), err=True)
     else:
         if folder.initial_password.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,36 +17,39 @@ class Door:
     """Something that answers over HTTP once it is ready."""
 
     name: str
-    port: str
-    """Its name in the state's ports."""
     path: str
     text: str
 
 
 DOORS = (
-    Door("hub", "hub", "/hub/health", "sign in, JupyterLab"),
-    Door("quota", "quota", "/services/quota/health", "wallets"),
-    Door("marketplace", "marketplace", "/services/marketplace/health", "algorithms and runs"),
-    Door("archive", "archive", "/services/archive/health", "STAC catalogue and data"),
-    Door("dask-gateway", "dask_gateway", "/services/dask-gateway/api/health", "Dask clusters"),
+    Door("hub", "/hub/health", "sign in, JupyterLab"),
+    Door("quota", "/services/quota/health", "wallets"),
+    Door("marketplace", "/services/marketplace/health", "algorithms and runs"),
+    Door("archive", "/services/archive/health", "STAC catalogue and data"),
+    Door("dask-gateway", "/services/dask-gateway/api/health", "Dask clusters"),
 )
 
 
 def open_now(state: State, door: Door) -> bool:
     """Whether `door` answers with a success, asked as a client would."""
-    # Behind the proxy first: asked for an address it does not know yet, the proxy logs an error.
-    return _answers("127.0.0.1", state.ports[door.port], door.path) and _answers(
-        urlsplit(state.url).hostname or "127.0.0.1", state.ports["public"], door.path
-    )
+    return _ask(urlsplit(state.url).hostname or "127.0.0.1", state.ports["public"], door.path) is not None
 
 
-def _answers(host: str, port: int, path: str) -> bool:
+def routed(state: State, token: str) -> bool:
+    """Whether the proxy has been told of the hub, and so of the services: asked before, it logs an error each time."""
+    told = _ask("127.0.0.1", state.ports["proxy_api"], "/api/routes/", Authorization=f"token {token}")
+    return told is not None and "/" in json.loads(told)
+
+
+def _ask(host: str, port: int, path: str, **headers: str) -> bytes | None:
+    """The body of a successful answer."""
     connection = http.client.HTTPConnection(host, port, timeout=2.0)
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status < 400
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.read() if answer.status < 400 else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
 
@@ -53,6 +57,7 @@ def _answers(host: str, port: int, path: str) -> bool:
 def watch(
     state: State,
     *,
+    token: str,
     opened: Callable[[Door, float], None],
     alive: Callable[[], bool],
     seconds: float = 60.0,
@@ -61,6 +66,8 @@ def watch(
 
     Parameters
     ----------
+    token
+        Of the proxy's API.
     alive
         Whether waiting makes sense; asked between tries.
 
@@ -71,11 +78,10 @@ def watch(
     begun = time.monotonic()
     closed = list(DOORS)
     while closed and alive() and time.monotonic() - begun < seconds:
-        # The hub tells the proxy of itself and all services at once: until its own door opens no other one can.
-        for door in [door for door in closed if door is DOORS[0]] or list(closed):
+        for door in list(closed) if routed(state, token) else []:
             if open_now(state, door):
                 closed.remove(door)
                 opened(door, time.monotonic() - begun)
         if closed:
-            time.sleep(0.2)
+            time.sleep(0.1)
     return closed

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
+from swath_archive.client import environment as archive_environment
 
 from swath_hub.state import State
 
 #: Where every sandbox sees the archive.
 ARCHIVE = "/archive"
-
-
-def archive_environment(archive: str) -> dict[str, str]:
-    """``SWATH_ARCHIVE`` and the GDAL variables, as `swath_archive.client` names them."""
-    try:
-        client: ModuleType = importlib.import_module("swath_archive.client")
-    except ImportError:
-        return {"SWATH_ARCHIVE": archive}
-    return dict(client.environment(archive))
 
 
 def user_environment(state: State) -> dict[str, str]:
@@ -34,3 +24,6 @@ def user_environment(state: State) -> dict[str, str]:
         "DASK_GATEWAY__AUTH__TYPE": "jupyterhub",
         **archive_environment(ARCHIVE),
     }
+
+
+__all__ = ["ARCHIVE", "archive_environment", "user_environment"]

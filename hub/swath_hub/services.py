@@ -26,6 +26,15 @@ def kept_environment() -> dict[str, str]:
     return kept
 
 
+def operator_settings(service: str) -> dict[str, str]:
+    """What the operator set for one service alone, such as ``SWATH_QUOTA_DATABASE_URL``; taken out of our environment.
+
+    It may hold a database's password, and every process that the hub starts by itself inherits the hub's environment.
+    """
+    prefix = f"SWATH_{service.upper()}_"
+    return {name: os.environ.pop(name) for name in sorted(os.environ) if name.startswith(prefix)}
+
+
 def ends_with_hub(command: list[str]) -> list[str]:
     """`command`, told by the kernel when the hub dies: killed outright, a hub would leave services on their ports.
 
@@ -61,24 +70,15 @@ def managed_services(settings: HubSettings, state: State) -> list[dict[str, Any]
         "SWATH_ARCHIVE_URL": f"http://127.0.0.1:{ports['archive']}/services/archive/",
         **archive_environment(str(settings.archive_folder)),
     }
-    allowed = {
-        "SWATH_ALLOW_NO_BWRAP": "1" if settings.allow_no_bwrap else "",
-        "SWATH_ALLOW_NO_CGROUPS": "1" if settings.allow_no_cgroups else "",
-    }
     services = []
     for name in ("quota", "marketplace", "archive"):
-        own = {**urls, **({key: value for key, value in allowed.items() if value} if name == "marketplace" else {})}
-        if name != "archive":
-            own["SWATH_DATABASE_URL"] = f"sqlite:///{folder.service(name) / f'{name}.sqlite'}"
-        services.append(
-            _service(
-                name,
-                ports[name],
-                command=[sys.executable, "-m", f"swath_{name}"],
-                environment=own,
-                cwd=folder.service(name),
-            )
-        )
+        own = {**operator_settings(name), **urls}
+        if name == "marketplace":
+            own["SWATH_MARKETPLACE_ARCHIVE"] = str(settings.archive_folder)
+            own.update({"SWATH_ALLOW_NO_BWRAP": "1"} if settings.allow_no_bwrap else {})
+            own.update({"SWATH_ALLOW_NO_CGROUPS": "1"} if settings.allow_no_cgroups else {})
+        command = [sys.executable, "-m", f"swath_{name}"]
+        services.append(_service(name, ports[name], command=command, environment=own, cwd=folder.service(name)))
     services.append(_dask_gateway(settings, state))
     if settings.idle_timeout_seconds:
         services.append(_idle_culler(settings))

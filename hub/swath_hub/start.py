@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,10 @@ from swath_hub.state import State, load, save
 from swath_hub.users import UserFile
 
 INITIAL_ADMIN = "admin"
+_REQUEST = re.compile(r" log:\d+\] \d{3} |_xsrf_utils|\[ConfigProxy\]")
 _LOG_BYTES = 20 * 2**20
+_FOR_HUB = ("SWATH_PROXY_COMMAND", "SWATH_PROXY_FOLDER", "SWATH_SAMPLES")
+_FOR_SERVICES = ("SWATH_QUOTA_", "SWATH_MARKETPLACE_", "SWATH_ARCHIVE_")
 
 
 def first_admin(folder: DataFolder) -> Path | None:
@@ -68,10 +72,10 @@ def run_hub(settings: HubSettings, state: State, *, logs: bool) -> NoReturn:
     assert myself is not None
     save(folder.state, state.with_hub(myself, started_at=datetime.now(UTC).isoformat(timespec="seconds")))
     environment = {**kept_environment(), **settings.to_environment(), "HOME": str(folder.hub)}
-    # Named by the operator for the hub itself.
-    for name in ("SWATH_PROXY_COMMAND", "SWATH_PROXY_FOLDER", "SWATH_SAMPLES"):
-        if name in os.environ:
-            environment[name] = os.environ[name]
+    # Named by the operator for the hub itself, or for one service, whose process alone gets it in the end.
+    for name, value in os.environ.items():
+        if name in _FOR_HUB or name.startswith(_FOR_SERVICES):
+            environment.setdefault(name, value)
     if not logs:
         log = os.open(folder.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
@@ -92,12 +96,13 @@ def _turn_log(log: Path) -> None:
         log.replace(log.with_suffix(".log.1"))
 
 
-def last_lines(log: Path, count: int = 15) -> str:
-    """The end of a log, for an operator whose hub did not come up."""
+def last_lines(log: Path, count: int = 20) -> str:
+    """The end of a log without what only tells of requests, for an operator whose hub did not come up."""
     try:
         with open(log, "rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 16_384))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-count:])
+            file.seek(max(0, file.tell() - 65_536))
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
+    return "\n".join([line for line in lines if not _REQUEST.search(line)][-count:])

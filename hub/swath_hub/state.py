@@ -80,8 +80,8 @@ def save(path: Path, state: State) -> None:
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Replace `path` by `text`: a reader sees the old or the new one, never half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    beside = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(descriptor, mode)
         file.write(text)

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -134,7 +135,7 @@ class UserFile:
 
     @contextmanager
     def _changed(self) -> Iterator[dict[str, LocalUser]]:
-        with open(self._path.with_suffix(".lock"), "a") as lock:
+        with open(self._path.with_suffix(".lock"), "a", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             users = self._read()
             before = _document(users)
@@ -157,6 +158,10 @@ class UserFile:
                 message=f"{self._path} can't be understood ({type(error).__name__})",
                 mend="bring it back from a copy; without it nobody can sign in",
             ) from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _document(users: dict[str, LocalUser]) -> str:
