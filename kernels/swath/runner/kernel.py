@@ -32,12 +32,18 @@ _PASSED_ON = re.compile(
 _KEPT_OUT = re.compile(r"AUTH|BEARER|COOKIE|HEADER|KEY|PASSWORD|SECRET|TOKEN|USERPWD")
 _PORTS = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
 _STDERR_BYTES = 8_000
-#: As ipykernel_launcher does it, with the traceback of a crash going to the process's first stderr: ipykernel puts a
-#: pipe in its place, whose content dies with the process.
-_LAUNCH = (
-    "import faulthandler, os, sys; faulthandler.enable(open(os.dup(2), 'w')); sys.path.pop(0);"
-    " from ipykernel import kernelapp; kernelapp.launch_new_instance()"
-)
+#: As ipykernel_launcher does it, with two additions. The traceback of a crash goes to the process's first stderr:
+#: ipykernel puts a pipe in its place, whose content dies with the process. And where memory runs out, the kernel is the
+#: one to go, so that the runner is there to tell.
+_LAUNCH = """
+import contextlib, faulthandler, os, sys
+faulthandler.enable(open(os.dup(2), "w"))
+with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+    file.write("1000")
+sys.path.pop(0)
+from ipykernel import kernelapp
+kernelapp.launch_new_instance()
+"""
 _START_SECONDS = 60.0
 
 

@@ -172,3 +172,14 @@ print('<script>alert(2)</script>')"""
     assert "kept" in page
     assert "cdnjs" not in page
     assert "unpkg" not in page
+
+
+def test_the_kernel_is_like_jupyters_and_the_first_to_go_without_memory(prepare: Any) -> None:
+    cells = [
+        "%%writefile helper.py\nanswer = 42",
+        "import helper\nprint(helper.answer, open('/proc/self/oom_score_adj').read().strip())",
+        "print(len(In))\nOut",
+    ]
+    folder = prepare(cells)
+    assert folder.run().error is None
+    assert "42 1000" in folder.log()
