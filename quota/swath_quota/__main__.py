@@ -6,12 +6,12 @@ import sys
 
 from swath_service.settings import SettingMissing
 
-from swath_quota.bootstrap import main
+from swath_quota.bootstrap import SettingsInvalid, main
 from swath_quota.catalogue import CatalogueInvalid
 from swath_quota.store.engine import DatabaseUnfit
 
 if __name__ == "__main__":
     try:
         main()
-    except (SettingMissing, CatalogueInvalid, DatabaseUnfit) as error:
+    except (SettingMissing, SettingsInvalid, CatalogueInvalid, DatabaseUnfit) as error:
         sys.exit(f"quota: {error}")

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import SwathError
 
-from swath_quota.bootstrap import Settings
+from swath_quota.bootstrap import SettingsInvalid, read_settings
 from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.services import AuditReport, Desk, audit
 from swath_quota.store.engine import DatabaseUnfit, connect
@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     chosen = parser.parse_args(arguments)
     try:
-        report = audit_database(chosen.database or Settings().url())
-    except (DatabaseUnfit, SwathError, SQLAlchemyError) as error:
+        report = audit_database(chosen.database or read_settings().url())
+    except (DatabaseUnfit, SettingsInvalid, SwathError, SQLAlchemyError) as error:
         # SQLAlchemy's text may name the database's address; its type is enough.
         told = type(error).__name__ if isinstance(error, SQLAlchemyError) else str(error)
         print(f"the ledger cannot be read: {told}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
@@ -52,6 +52,24 @@ class Settings(BaseSettings):
         return URL.create("sqlite", database=str(path)).render_as_string()
 
 
+class SettingsInvalid(RuntimeError):
+    """A setting is not what it must be; the message names each, and no value."""
+
+
+def read_settings() -> Settings:
+    """The settings in the environment.
+
+    Raises
+    ------
+    SettingsInvalid
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsInvalid("settings SWATH_QUOTA_…: " + "; ".join(faults)) from None
+
+
 def open_engine(settings: Settings) -> Engine:
     """The ledger's database at the schema of this code."""
     engine = connect(settings.url())
@@ -86,6 +104,6 @@ def build(settings: Settings, *, identity: Identity, prefix: str) -> FastAPI:
 
 def main() -> None:
     """Serve, as JupyterHub's environment says."""
-    settings, hub = Settings(), HubSettings.from_environment()
+    settings, hub = read_settings(), HubSettings.from_environment()
     app = build(settings, identity=HubIdentity(api_url=hub.api_url), prefix=hub.prefix)
     serve(app, service="quota", host=hub.host, port=hub.port, log_level=settings.log_level)

@@ -95,10 +95,12 @@ def _read(kind: str, path: Path | None) -> dict[str, Any]:
     from jsonschema import Draft202012Validator
 
     folder = files("swath_quota") / kind
-    text = (path or folder / "swath.yaml").read_text(encoding="utf-8")
     try:
+        text = (path or folder / "swath.yaml").read_text(encoding="utf-8")
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader that resolves less
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise CatalogueInvalid(f"{_name(path)}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CatalogueInvalid(f"{_name(path)}: not YAML: {error}") from error
     validator = Draft202012Validator(json.loads((folder / "schema.json").read_text(encoding="utf-8")))
     faults = [f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(found)]

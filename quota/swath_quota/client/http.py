@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from swath_service.errors import STATUSES, SwathError, Unavailable
+from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
 from swath_quota.domain.errors import Codes, NoSuchHold
@@ -145,16 +146,26 @@ class HttpQuotaClient:
         Unavailable
             No answer to any attempt.
         """
+        # Escaped, and NaN as it is: what is wrong with a value is told by the service, not by the encoder.
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if body is None else {"Content-Type": "application/json"}
         why = ""
         for attempt in range(self._attempts):
             if attempt:
                 time.sleep(self._pause_seconds * 2 ** (attempt - 1))
             try:
-                response = self._client.request(method, path, json=body, params=query)
+                response = self._client.request(method, path, content=content, headers=headers, params=query)
             except httpx.TransportError as error:
                 # The type alone: its text may name addresses.
                 why = type(error).__name__
                 continue
+            except UnicodeEncodeError as error:
+                raise Invalid(
+                    code="invalid-request",
+                    message="a name holds what is no character",
+                    mend="send the name as JupyterHub has it",
+                    findings=[{"field": "account", "message": "not Unicode", "mend": "send it as JupyterHub has it"}],
+                ) from error
             if response.status_code not in _TRY_AGAIN:
                 return response
             why = f"status {response.status_code}"

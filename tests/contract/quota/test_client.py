@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -428,6 +429,7 @@ WRONG_HOLDS: list[tuple[str, Any]] = [
     ("account", "x" * 256),
     ("account", "ada\x00"),
     ("account", " ada"),
+    ("account", "ada\udc80"),
     ("amount", -1),
     ("amount", 10**12 + 1),
     ("amount", 1.5),
@@ -454,6 +456,8 @@ def test_a_wrong_hold_is_told_by_field_and_holds_nothing(rig: Any) -> None:
 
 WRONG_USAGES: list[dict[str, Any]] = [
     {"cpu_seconds": -1},
+    {"cpu_seconds": math.nan},
+    {"cpu_seconds": math.inf},
     {"CPU": 1},
     {"cpu_seconds": True},
     {f"u{number}": 1 for number in range(33)},
@@ -479,6 +483,7 @@ def test_other_wrong_requests(rig: Any) -> None:
         lambda: rig.client.statement("ada", before=0),
         lambda: rig.client.grant(grant_id="g", account="ada", amount=0, description="x"),
         lambda: rig.client.wallet(""),
+        lambda: rig.client.wallet("ada\udc80"),
     ):
         with pytest.raises(Invalid):
             wrong()
