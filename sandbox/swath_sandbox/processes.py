@@ -49,3 +49,24 @@ def send(pid: int, started: int, boot: str, signum: int = signal.SIGTERM) -> boo
     finally:
         os.close(pidfd)
     return True
+
+
+def children(pid: int) -> list[int]:
+    """Direct children of a process, oldest first; none when it is gone or the kernel does not tell."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
+            return [int(word) for word in stream.read().split()]
+    except OSError:
+        return []
+
+
+def ending(status: int | None, *, through_bwrap: bool) -> tuple[int | None, int | None]:
+    """(exit code, signal) of a wait status. bwrap reports a child killed by signal n as exit code 128 + n."""
+    if status is None:
+        return None, None
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return None, -code
+    if through_bwrap and 128 < code <= 128 + 64:
+        return code, code - 128
+    return code, None

@@ -32,14 +32,12 @@ def python_binds(python: Path, *, editable: bool = False) -> list[Path]:
         raise FileNotFoundError(f"there is no interpreter at {python}")
     wanted: list[Path] = []
     for link in _links(python):
-        prefix = link.parent.parent
-        if (prefix / "pyvenv.cfg").is_file() or link.parent.name == "bin":
-            wanted.append(prefix)
+        prefix = _prefix(link)
+        wanted.append(prefix)
         home = _home(prefix / "pyvenv.cfg")
         if home:
-            wanted += [hop.parent.parent for hop in _links(home / python.name) if hop.parent.name == "bin"]
+            wanted += [_prefix(hop) for hop in _links(home / python.name)]
             wanted += [home.parent, Path(os.path.realpath(home.parent))]
-        wanted.append(link.parent if link.parent.name != "bin" else prefix)
     if editable:
         wanted += _named_by_pth(python.parent.parent)
     kept: list[Path] = []
@@ -50,6 +48,10 @@ def python_binds(python: Path, *, editable: bool = False) -> list[Path]:
         _refuse_wide(folder, real)
         kept.append(folder)
     return kept
+
+
+def _prefix(python: Path) -> Path:
+    return python.parent.parent if python.parent.name == "bin" else python.parent
 
 
 def _named_by_pth(prefix: Path) -> list[Path]:

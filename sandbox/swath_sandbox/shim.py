@@ -217,7 +217,7 @@ class Shim:
             return False
         pid = self.child
         for _ in range(2 if self.job["bwrap"] else 0):
-            children = _children(pid)
+            children = processes.children(pid)
             if not children:
                 return False
             pid = children[0]
@@ -253,7 +253,7 @@ class Shim:
         write_json(f"{self.folder}/exit.json", self._report(usage))
 
     def _report(self, usage: cgroups.Usage | None) -> dict[str, object]:
-        code, signum = _ending(self.status, through_bwrap=self.job["bwrap"])
+        code, signum = processes.ending(self.status, through_bwrap=self.job["bwrap"])
         if self.killed and self.cause:
             # bwrap's own code then depends on which of its processes died first.
             code, signum = None, int(signal.SIGKILL)
@@ -281,23 +281,3 @@ class Shim:
         with open(f"{self.folder}/stderr.log", "rb") as stream:
             stream.seek(max(0, self.logged - 2000) if self.logged < self.job["log_bytes"] else 0)
             return stream.read(2000).decode("utf-8", "replace").strip()
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as stream:
-            return [int(word) for word in stream.read().split()]
-    except OSError:
-        return []
-
-
-def _ending(status: int | None, *, through_bwrap: bool) -> tuple[int | None, int | None]:
-    """(exit code, signal) of a wait status. bwrap reports a child killed by signal n as exit code 128 + n."""
-    if status is None:
-        return None, None
-    code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        return None, -code
-    if through_bwrap and 128 < code <= 128 + 64:
-        return code, code - 128
-    return code, None
