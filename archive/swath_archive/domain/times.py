@@ -14,12 +14,15 @@ def parse_time(text: str) -> datetime:
         The text is no time, or has a clock time and no zone.
     """
     text = text.strip()
-    if len(text) == 10:
-        day = date.fromisoformat(text)
-        return datetime(day.year, day.month, day.day, tzinfo=UTC)
-    moment = datetime.fromisoformat(text.replace("z", "Z"))
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text)
+            return datetime(day.year, day.month, day.day, tzinfo=UTC)
+        moment = datetime.fromisoformat(text.replace("z", "Z"))
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is no time; write 2023-04-05T10:00:00Z") from None
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone; write 2023-04-05T10:00:00Z")
+        raise ValueError(f"{text[:40]!r} has no time zone; write 2023-04-05T10:00:00Z")
     return moment.astimezone(UTC)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from pathlib import Path
 from swath_archive.domain.collections import CollectionSpec
 from swath_archive.domain.errors import ArchiveBroken
 from swath_archive.domain.scenes import Pending
-from swath_archive.store.cog import Stored, write_cog, write_file
+from swath_archive.store.cog import Stored, make_folder, sweep, write_cog, write_file
 from swath_archive.store.documents import (
     Document,
     catalogue_document,
@@ -41,7 +40,7 @@ class Catalogue:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Be the only writer, in this process and others; waits for its turn."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_folder(self.root)
         with (self.root / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -96,6 +95,7 @@ class Catalogue:
         """
         scene = pending.read()
         folder = self.root / spec.id / pending.item_id
+        sweep(folder)
         stored: dict[str, Stored] = {}
         if scene is not None:
             bands = {band.name: band for band in spec.bands}
@@ -158,13 +158,10 @@ class Catalogue:
 
     def _write(self, path: Path, document: Document) -> None:
         content = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file() and path.read_bytes() == content:
             # An unchanged file keeps its time: the index and readers' caches see nothing new.
             return
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        write_file(path, content)
 
 
 def _size(path: Path) -> int:

@@ -12,6 +12,8 @@ from swath_archive.domain.scenes import Grid, Pixels
 
 MEDIA_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 _BLOCK = 256
+#: Everybody may read the archive: sandboxes run under other users than whoever fills it, whatever his umask.
+_FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +46,7 @@ def write_cog(path: Path, pixels: Pixels, *, band: Band, grid: Grid, tags: dict[
         raise ValueError(f"{path.name}: pixels are {pixels.dtype}, the band is {band.data_type}")
     if pixels.shape != (grid.height, grid.width):
         raise ValueError(f"{path.name}: pixels are {pixels.shape}, the grid is {(grid.height, grid.width)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = beside(path)
     profile = {
         "driver": "COG",
         "height": grid.height,
@@ -69,7 +70,7 @@ def write_cog(path: Path, pixels: Pixels, *, band: Band, grid: Grid, tags: dict[
                 target.scales, target.offsets = (band.scale,), (band.offset,)
             target.units = (band.unit or "",)
             target.update_tags(**tags)
-        os.replace(partial, path)
+        put(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     return describe(path)
@@ -77,14 +78,39 @@ def write_cog(path: Path, pixels: Pixels, *, band: Band, grid: Grid, tags: dict[
 
 def write_file(path: Path, content: bytes) -> Stored:
     """Write bytes; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = beside(path)
     try:
         partial.write_bytes(content)
-        os.replace(partial, path)
+        put(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     return describe(path)
+
+
+def make_folder(path: Path) -> None:
+    """A folder that everybody may enter, and those above it that are missing."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        folder.chmod(_FOLDER_MODE)
+
+
+def beside(path: Path) -> Path:
+    """Where a file is written before it is whole."""
+    make_folder(path.parent)
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+def put(partial: Path, path: Path) -> None:
+    """Let a whole file take its place."""
+    partial.chmod(_FILE_MODE)
+    os.replace(partial, path)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a writer that was killed left in `folder`; nobody else may be writing there."""
+    for left in folder.glob(".*.partial*"):
+        left.unlink(missing_ok=True)
 
 
 def describe(path: Path) -> Stored:
