@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL
+from swath_archive.client import environment as archive_environment
 from swath_quota.client import HttpQuotaClient, QuotaClient
 from swath_sandbox import Allow, UidRegistry
 from swath_sandbox.checks import check_isolation
@@ -26,6 +26,7 @@ from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
+from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.collecting import Collector
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
@@ -37,7 +38,6 @@ from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.environments import EnvironmentRegistry
-from swath_marketplace.store.run_folder import RunFolders
 from swath_marketplace.store.runs import RunStore
 
 
@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     quota_url: str = Field(
         default="http://127.0.0.1:8001/services/quota/", validation_alias=AliasChoices("SWATH_QUOTA_URL")
     )
-    archive: Path | None = Field(default=None, validation_alias=AliasChoices("SWATH_MARKETPLACE_ARCHIVE"))
+    archive: Path | None = Field(
+        default=None, validation_alias=AliasChoices("SWATH_MARKETPLACE_ARCHIVE", "SWATH_ARCHIVE")
+    )
     """Folder that runs see as ``/archive``; by default ``archive`` in the data folder."""
     slots_cpus: float | None = Field(default=None, gt=0)
     """Processor cores that runs may take together; by default all."""
@@ -186,20 +188,11 @@ def _local_executor(settings: Settings, folders: RunFolders) -> LocalExecutor:
         uids=UidRegistry(data / "uids" / "uids.json"),
         settings=LocalSettings(
             archive=archive if archive.is_dir() else None,
-            environment=_archive_environment(),
+            environment=archive_environment("/archive"),
             disk_bytes=settings.run_disk_mb << 20,
             allow=settings.allow(),
         ),
     )
-
-
-def _archive_environment() -> dict[str, str]:
-    """``SWATH_ARCHIVE`` and the GDAL variables, as the archive names them."""
-    try:
-        client = importlib.import_module("swath_archive.client")
-    except ImportError:
-        return {}
-    return dict(client.environment("/archive"))
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from swath_marketplace.bootstrap import Marketplace, Settings, assemble
 from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.executors.fake import FakeExecutor
 from swath_marketplace.executors.protocol import Executor
-from swath_marketplace.store.run_folder import RunFolders
+from swath_marketplace.run_folder import RunFolders
 
 PREFIX = "/services/marketplace/"
 USER_SCOPES = frozenset({Scope.READ.value, Scope.PUBLISH.value, Scope.EXECUTE.value})

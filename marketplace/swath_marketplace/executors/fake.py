@@ -12,7 +12,7 @@ from typing import Any
 from swath_marketplace.domain.endings import ProcessEnd
 from swath_marketplace.domain.runs import Run
 from swath_marketplace.executors.protocol import Observation, Package, Seen, StartFailed
-from swath_marketplace.store.run_folder import RunFolder, RunFolders
+from swath_marketplace.run_folder import RunFolder, RunFolders
 
 #: What a run does: writes into its folder, and says how its process ended.
 Script = Callable[[Run, RunFolder], ProcessEnd | None]

@@ -20,7 +20,7 @@ from swath_sandbox.uids import UidRegistry
 from swath_marketplace.domain.endings import ProcessEnd
 from swath_marketplace.domain.runs import Run
 from swath_marketplace.executors.protocol import Observation, Package, Seen, StartFailed
-from swath_marketplace.store.run_folder import RunFolder, RunFolders
+from swath_marketplace.run_folder import RunFolder, RunFolders
 
 _INSIDE = "/run/swath"
 _ARCHIVE = "/archive"

@@ -16,9 +16,9 @@ from swath.contract.run import InputRecord, OutputRecord, RunReport
 
 from swath_marketplace.domain.endings import Claim, Ending, ProcessEnd, judge
 from swath_marketplace.domain.runs import Desired, ErrorInfo, OutputFile, Run, Usage
+from swath_marketplace.run_folder import RunFolder, RunFolders
 from swath_marketplace.services.events import writable
 from swath_marketplace.store.algorithms import AlgorithmStore
-from swath_marketplace.store.run_folder import RunFolder, RunFolders
 
 log = logging.getLogger(__name__)
 

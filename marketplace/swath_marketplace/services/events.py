@@ -12,7 +12,7 @@ from typing import Any
 from swath.contract.fields import ContractError
 from swath.contract.run import EventType, RunEvent
 
-from swath_marketplace.store.run_folder import RunFolders
+from swath_marketplace.run_folder import RunFolders
 
 _FILE = "events.jsonl"
 #: The runner cuts what a notebook says well before this; a longer file was written by the notebook itself.

@@ -20,10 +20,10 @@ from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.runs import OutputFile, Run, RunStatus
+from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
-from swath_marketplace.store.run_folder import RunFolders
 from swath_marketplace.store.runs import RunStore
 
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")

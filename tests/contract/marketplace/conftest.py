@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from swath_marketplace.executors.fake import FakeExecutor, finishing
+from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.store.database import Database
-from swath_marketplace.store.run_folder import RunFolders
 from swath_marketplace.testing import World, make_world, write_environment
 
 

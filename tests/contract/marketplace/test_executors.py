@@ -17,7 +17,7 @@ from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.executors.fake import FakeExecutor, process_end
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor, Package, Seen, StartFailed
-from swath_marketplace.store.run_folder import RunFolders
+from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.testing import notebook
 from swath_sandbox import UidRegistry, warden
 

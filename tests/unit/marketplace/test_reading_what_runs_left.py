@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from swath_marketplace.domain.runs import Run, RunStatus
 from swath_marketplace.executors.fake import finishing, process_end, write_report
+from swath_marketplace.run_folder import RunFolder, RunFolders
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.runs import RunRequest
-from swath_marketplace.store.run_folder import RunFolder, RunFolders
 from swath_marketplace.testing import World, notebook, user
 
 BOB = user("bob")

@@ -10,8 +10,8 @@ import pytest
 from swath_marketplace.domain.errors import KeyReused, LeaseLost, RunNotTerminal, RunRefused
 from swath_marketplace.domain.runs import Run, RunStatus, SettlementKind, Stage
 from swath_marketplace.executors.fake import finishing, process_end, write_report
+from swath_marketplace.run_folder import RunFolder, RunFolders
 from swath_marketplace.services.runs import RunRequest
-from swath_marketplace.store.run_folder import RunFolder, RunFolders
 from swath_marketplace.testing import World, notebook, operator, service, user
 from swath_quota.client import Hold, HoldStatus
 from swath_service.errors import Forbidden, Invalid, NotFound, Unavailable
