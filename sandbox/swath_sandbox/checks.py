@@ -87,7 +87,7 @@ def _check_bwrap() -> Check:
         done = subprocess.run(argv, env={}, capture_output=True, text=True, timeout=30, check=False)
     except (SandboxError, OSError, subprocess.SubprocessError) as error:
         return Check(name="bubblewrap", ok=False, required=True, detail=str(error), lost=Allow.NO_BWRAP.lost, mend=mend)
-    version = ".".join(map(str, bwrap_version()))
+    version = ".".join(map(str, bwrap_version())) or "of no known version"
     if done.returncode == 0:
         return Check(name="bubblewrap", ok=True, required=True, detail=f"bubblewrap {version} starts a sandbox")
     detail = f"bubblewrap {version} is there and cannot start a sandbox: {done.stderr.strip()[:300]}"

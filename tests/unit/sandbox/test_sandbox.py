@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from swath_sandbox import Allow, Sandbox, bubblewrap, checks, seccomp
-from swath_sandbox.bubblewrap import bare_command, command, outside
+from swath_sandbox.bubblewrap import bare_command, bwrap_version, command, outside
 from swath_sandbox.errors import SandboxError, SandboxUnavailable
 from swath_sandbox.pythons import python_binds
 
@@ -179,6 +179,9 @@ def test_bubblewrap_that_is_there_and_does_not_work(monkeypatch: pytest.MonkeyPa
     broken.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setattr(bubblewrap, "find_program", lambda name: str(broken))
+    # The real one, of a program that does not even tell its version.
+    monkeypatch.setattr(bubblewrap, "bwrap_version", bwrap_version.__wrapped__)
+    monkeypatch.setattr(checks, "bwrap_version", bwrap_version.__wrapped__)
     check = next(check for check in checks.doctor() if check.name == "bubblewrap")
     assert not check.ok
     assert "No permissions to create new namespace" in check.detail
