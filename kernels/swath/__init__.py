@@ -8,9 +8,12 @@ from __future__ import annotations
 import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
+# Type checkers take this for `typing.TYPE_CHECKING`; importing `typing` would double what the import costs.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from swath.client.api import (
         algorithms,
         environments,

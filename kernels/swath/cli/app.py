@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
 from swath.cli import verbs
 from swath.cli.exits import Exit, epilog
@@ -48,6 +48,11 @@ class Root(TyperGroup):
             self.commands.update({known: self.get_command(ctx, known) for known in self.list_commands(ctx)})
         return super().resolve_command(ctx, args)
 
+    def format_help(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+        """The help page, and below it the exit codes, one a line (an epilog would be run together)."""
+        super().format_help(ctx, formatter)
+        formatter.write(f"{epilog()}\n")
+
     def main(self, args: Sequence[str] | None = None, **settings: Any) -> Any:  # type: ignore[override]
         """Run, tell what failed without a traceback, and exit with the code that `exits` documents."""
         given = list(sys.argv[1:] if args is None else args)
@@ -63,19 +68,17 @@ class Root(TyperGroup):
 
 
 def _as_command(name: str, found: Any) -> Any:
+    around = typer.Typer(add_completion=False)
     if isinstance(found, typer.Typer):
-        command = get_command(found)
-        command.name = name
-        return command
-    single = typer.Typer(add_completion=False)
-    single.command(name)(found)
-    return get_command(single)
+        around.add_typer(found, name=name)
+        return get_group(around).commands[name]
+    around.command(name)(found)
+    return get_command(around)
 
 
 app = typer.Typer(
     cls=Root,
     help="Run algorithms next to an Earth-observation archive, and publish your own from a notebook.",
-    epilog=epilog(),
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

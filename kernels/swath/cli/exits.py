@@ -64,5 +64,5 @@ def exit_code(error: BaseException) -> Exit:
 
 
 def epilog() -> str:
-    """The exit codes as the last part of ``swath --help`` (a blank line keeps each on its own line)."""
-    return "\n\n".join(["Exit codes:", *(f"{code.value:>3}  {meaning}" for code, meaning in MEANINGS.items())])
+    """The exit codes as the last part of ``swath --help``."""
+    return "\n".join(["Exit codes:", *(f"{code.value:>5}  {meaning}" for code, meaning in MEANINGS.items())])

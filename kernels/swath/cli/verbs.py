@@ -65,6 +65,7 @@ CLIENT: dict[str, Verb] = {
 #: Shown by ``swath --help``, which imports no server to ask it.
 SERVER_HELP: dict[str, str] = {
     "up": "Start Swath on this machine.",
+    "down": "Stop Swath on this machine.",
     "archive": "Make, fill and list the data archive.",
     "doctor": "Check what this machine has and lacks for Swath.",
     "user": "Manage the users of this machine's hub.",

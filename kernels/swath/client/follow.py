@@ -74,6 +74,8 @@ class Follower:
         self._last_seq = -1
         self._logged = 0
         self._ended = False
+        self._had_stream = False
+        self._whole = False
 
     def events(self) -> Iterator[Event]:
         """Every event until the run is over; the last one is its ``status``.
@@ -87,22 +89,27 @@ class Follower:
         SwathError
             The run cannot be read, e.g. `NotFound`.
         """
-        empty = 0
+        empty, over = 0, False
         while empty < _STREAM_ATTEMPTS:
             seen = self._last_seq
             try:
                 yield from self._streamed()
+                # A server that shuts down closes the stream as if that were all; so only what was asked for after
+                # the end of the run is known to be all.
+                self._whole = self._whole or over
             except _NoStream:
                 break
             except (httpx.HTTPError, Unreachable):
                 pass
             run = self._run()
-            yield Event(type="status", data=run)
-            if run["status"] in TERMINAL:
+            over = run["status"] in TERMINAL
+            if over and self._whole:
+                yield Event(type="status", data=run)
                 return
-            # A run that waits in the queue has no events: only a stream that breaks off again and again is given up.
             empty = 0 if self._last_seq > seen else empty + 1
-            self._pause(empty)
+            if not over:
+                yield Event(type="status", data=run)
+                self._pause(empty)
         yield from self._polled()
 
     def _streamed(self) -> Iterator[Event]:
@@ -114,6 +121,7 @@ class Follower:
             with self._api.stream(f"{self._path}/events", headers=headers, timeout=self._silence()) as response:
                 if not response.headers.get("content-type", "").startswith("text/event-stream"):
                     raise _NoStream
+                self._had_stream = True
                 for found in sse.parse(sse.lines(response.iter_text())):
                     self._in_time()
                     if found.comment or not found.data:
@@ -122,17 +130,19 @@ class Follower:
                             run = self._run()
                             yield Event(type="status", data=run)
                             if run["status"] in TERMINAL:
+                                self._whole = True
                                 return
                         continue
                     asked = self._clock()
                     if (event := self._taken(found)) is not None:
                         yield event
                         if event.type == "status" and event.data.get("status") in TERMINAL:
+                            self._whole = True
                             return
         except (ServerFault, ValueError) as error:
             raise _NoStream from error
         except SwathError as error:
-            if error.code == "not-swath" or error.status in (404, 405, 406):
+            if error.status in (404, 405, 406) or (error.code == "not-swath" and not self._had_stream):
                 raise _NoStream from error
             raise
 
@@ -189,7 +199,8 @@ class Follower:
                     return run
                 raise self._api.not_swath(self._path, "did not answer with a run")
             except Unreachable as error:
-                if error.code in ("not-swath", "bad-certificate") or self._clock() - since > self._patience:
+                # While a hub starts, its proxy answers for services it does not know yet: that is no wrong address.
+                if error.code == "bad-certificate" or self._clock() - since > self._patience:
                     error.mend = f"{error.mend}; the run {self._run_id} goes on".lstrip("; ")
                     raise
             self._wait(pause)

@@ -200,7 +200,8 @@ class Api:
         return Unreachable(
             f"{self.url} {what} at /{path.lstrip('/')}: is this the address of a Swath hub?",
             code="not-swath",
-            mend="give the hub's public address, the part before /hub/ in the browser",
+            mend="give the hub's public address, the part before /hub/ in the browser; "
+            "a hub that was just started needs a few seconds",
         )
 
 

@@ -51,11 +51,15 @@ class Fake:
     """Events that each connection to the event stream carries before it breaks; then it holds."""
     stall: bool = False
     """Whether the event stream stays open, silent, after the last event."""
+    tells_status: bool = True
+    """Whether the event stream ends with the run's status."""
     stream_status: int = 200
     stream_type: str = "text/event-stream"
     file_cuts: list[int] = field(default_factory=list)
     busy: dict[str, int] = field(default_factory=dict)
     """How often `METHOD path` answers 503 before it does what it should."""
+    busy_status: int = 503
+    """What `busy` answers instead; 404 is a proxy that does not know the service yet."""
     broken_posts: int = 0
     """How often an answer to POST runs breaks off after the run was made."""
     last_ids: list[str | None] = field(default_factory=list)
@@ -123,7 +127,7 @@ def make_app(fake: Fake) -> FastAPI:
         fake.authorizations.add(request.headers.get("authorization"))
         if left := fake.busy.get(f"{request.method} {path}", 0):
             fake.busy[f"{request.method} {path}"] = left - 1
-            raise Answered(HTMLResponse("<h1>503</h1>", status_code=503))
+            raise Answered(HTMLResponse("<h1>Busy</h1>", status_code=fake.busy_status))
         if request.headers.get("authorization") != f"Bearer {TOKEN}":
             if path.startswith("/hub/"):
                 body = {"status": 403, "message": "Missing or invalid credentials."}
@@ -347,6 +351,8 @@ async def _events(fake: Fake, run_id: str, last: int, cut: int | None) -> AsyncI
         await asyncio.sleep(0.05)
         raise ConnectionAbortedError("told to break")
     fake.end(run_id)
+    if fake.tells_status and not fake.stall:
+        yield f"event: status\r\ndata: {json.dumps(fake.runs[run_id])}\r\n\r\n"
     while fake.stall:
         yield ": ping\n\n"
         await asyncio.sleep(0.05)

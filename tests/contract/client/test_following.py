@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import swath
-from swath.client.errors import NotFound, RunCanceled, RunFailed, WaitTimeout
+from swath.client.errors import NotFound, RunCanceled, RunFailed, Unreachable, WaitTimeout
 from swath.client.follow import Follower
 from swath.client.session import connection
 
@@ -37,6 +37,21 @@ def test_asks_for_what_came_after_the_last_event_seen(signed_in: Any) -> None:
     signed_in.cuts = [2]
     assert _texts(swath.get_run("r1")) == "one\ntwo\nthree\n"
     assert signed_in.last_ids == [None, "1"]
+
+
+@pytest.mark.parametrize("tells_status", [True, False])
+def test_what_happened_while_the_connection_was_broken_is_told_though_the_run_is_over(
+    signed_in: Any, tells_status: bool
+) -> None:
+    signed_in.run("r1")
+    signed_in.cuts = [1]
+    signed_in.tells_status = tells_status
+    told = []
+    for event in swath.get_run("r1").events():
+        told.append(event)
+        signed_in.end("r1")
+    assert [event.data["text"] for event in told if event.type == "log"] == ["one\n", "two\n", "three\n"]
+    assert (told[-1].type, told[-1].data["status"]) == ("status", "finished")
 
 
 def test_line_separators_within_the_text_do_not_break_an_event(signed_in: Any) -> None:
@@ -77,13 +92,32 @@ def test_a_silent_stream_does_not_hide_the_end(signed_in: Any, monkeypatch: pyte
     assert swath.get_run("r1").wait(timeout=30, progress=False).status == "finished"
 
 
-def test_waits_out_a_server_that_is_away(signed_in: Any) -> None:
+@pytest.mark.parametrize(("status", "times"), [(503, 6), (404, 3)])
+def test_waits_out_a_server_that_is_away(signed_in: Any, status: int, times: int) -> None:
+    """Also where the proxy stands already and the service behind it does not: it answers 404 then."""
     signed_in.run("r1")
     run = swath.get_run("r1")
     signed_in.cuts = [1]
-    signed_in.busy["GET /services/marketplace/runs/r1"] = 6
-    assert run.wait(progress=False).status == "finished"
-    assert signed_in.busy["GET /services/marketplace/runs/r1"] == 0
+    signed_in.busy_status = status
+    path = "GET /services/marketplace/runs/r1"
+    signed_in.busy = {path: times, f"{path}/events": 0}
+    texts = []
+    for event in run.events():
+        if event.type == "log":
+            texts.append(event.data["text"])
+            if len(texts) == 1:
+                signed_in.busy[f"{path}/events"] = 1
+    assert "".join(texts) == "one\ntwo\nthree\n"
+    assert run.status == "finished"
+    assert set(signed_in.busy.values()) == {0}
+
+
+def test_gives_up_when_the_server_stays_away_for_longer_than_the_patience(signed_in: Any) -> None:
+    signed_in.run("r1")
+    signed_in.cuts = [1]
+    signed_in.busy["GET /services/marketplace/runs/r1"] = 10**6
+    with pytest.raises(Unreachable, match="the run r1 goes on"):
+        list(Follower(connection(), "r1", patience=0.5).events())
 
 
 def test_a_timeout_leaves_the_run_going(signed_in: Any) -> None:
