@@ -118,6 +118,9 @@ class Builder:
             spec = spec.replace("{" + key + "}", json.dumps(value)[1:-1])
         kernel = self.target / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
         kernel.parent.mkdir(parents=True, exist_ok=True)
+        # The installer links files from its cache: written in place, ipykernel's own spec would change in every
+        # environment of this machine.
+        kernel.unlink(missing_ok=True)
         kernel.write_text(spec)
         described = {
             "name": self.name,
