@@ -1,7 +1,7 @@
 """The main job, walked once: a notebook becomes a service that somebody else calls, on real satellite data.
 
 ``make demo`` runs this and ends what it started; ``make up`` runs it with ``--stay`` and only starts Swath. Everything
-goes through the public doors: the ``swath`` command, JupyterHub's sign-in form and API, a kernel of a spawned Lab server.
+goes through the public doors: the ``swath`` command, JupyterHub's sign-in form and API, a kernel of a spawned server.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -27,23 +28,32 @@ AUTHOR, CALLER = "ada", "ben"
 #: The field in Spain has 33 real dates over one crop cycle; where only the registries' data is there, the simulated
 #: season stands in.
 CALLS: dict[str, dict[str, Any]] = {
-    "sentinel-2-l2a-field-spain": {"temporal_extent": ["2019-01-01", "2020-01-01"]},
+    "sentinel-2-l2a-field-spain": {"temporal_extent": ["2019-02-01", "2019-11-01"], "min_clear_share": 0.5},
+    "landsat-8-simulated-season": {"temporal_extent": ["2020-03-01", "2020-09-01"]},
 }
 say = Console(highlight=False, soft_wrap=True)
 
 
-def swath(*arguments: str, show: bool = False, **environment: str) -> str:
-    """Run the ``swath`` command as a person would; its output, or what it said when it failed."""
+def swath(*arguments: str, show: bool = False, progress: bool = False, **environment: str) -> str:
+    """Run the ``swath`` command as a person would; its output, or what it said when it failed.
+
+    Parameters
+    ----------
+    show
+        Let the terminal have all that the command prints; nothing is returned.
+    progress
+        Let the terminal have what the command says of its progress, on standard error.
+    """
     done = subprocess.run(
         [SWATH, *arguments],
         env={**os.environ, **environment},
         stdout=None if show else subprocess.PIPE,
-        stderr=None if show else subprocess.PIPE,
+        stderr=None if show or progress else subprocess.PIPE,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise DemoFailed(f"`swath {' '.join(arguments)}` ended with {done.returncode}\n{done.stderr or ''}")
+        raise DemoFailed(f"`swath {' '.join(arguments)}` ended with {done.returncode}\n{done.stdout or ''}{done.stderr or ''}")
     return done.stdout or ""
 
 
@@ -60,7 +70,13 @@ def fill_archive(data: Path) -> None:
         if extra
         else "  data from the package registries alone"
     )
-    swath("archive", "init", "--path", str(data / "archive"), *extra, show=True)
+    told = json.loads(swath("archive", "init", "--path", str(data / "archive"), *extra, "--json", progress=True))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for one in told["collections"]:
+        kind = "[yellow]SIMULATED[/yellow]" if one["simulated"] else "real"
+        table.add_row(f"  {one['id']}", f"{one['stored'] + one['already_there']} items", kind)
+    say.print(table)
+    say.print(f"  {data / 'archive'} · {told['seconds']:.1f} s")
 
 
 def start(data: Path, stack: ExitStack) -> str:
@@ -87,7 +103,7 @@ def publish(author: Person, token: str) -> dict[str, Any]:
         "import json, pathlib, swath\n"
         "path = next(pathlib.Path.home().glob('samples/**/ndvi-timeseries/notebook.ipynb'))\n"
         "version = swath.publish(path)\n"
-        "print(json.dumps({'ref': version.ref, 'digest': version.digest}))",
+        "print(json.dumps({'ref': str(version), 'digest': version.digest}))",
     )
     told: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
     return told
@@ -95,20 +111,16 @@ def publish(author: Person, token: str) -> dict[str, Any]:
 
 def call(url: str, token: str, reference: str, collections: list[str], results: Path) -> dict[str, Any]:
     """Call the algorithm as another user, following its log; the run as the service tells it."""
-    collection = next((name for name in CALLS if name in collections), None)
-    parameters = {"collection": collection, **CALLS[collection]} if collection else json.loads(_simulated_call())
-    given = [part for name, value in parameters.items() for part in ("-p", f"{name}={json.dumps(value)}")]
-    say.print(f"  swath run {reference} {escape(' '.join(given))} --follow")
+    collection = next(name for name in CALLS if name in collections)
+    parameters = {"collection": collection, **CALLS[collection]}
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+    given = [part for name, text in texts.items() for part in ("-p", f"{name}={text}")]
+    say.print(f"  swath run {reference} {escape(shlex.join(given))} --follow --output {results}")
     environment = {"SWATH_URL": url, "SWATH_TOKEN": token}
-    swath("run", reference, *given, "--follow", "--output", str(results), show=True, **environment)
+    swath("run", reference, *given, "--follow", "--output", str(results), "--force", show=True, **environment)
     latest = json.loads(swath("runs", "--limit", "1", "--json", **environment))
-    runs = latest["runs"] if isinstance(latest, dict) else latest
-    run: dict[str, Any] = json.loads(swath("status", runs[0]["id"], "--json", **environment))
+    run: dict[str, Any] = json.loads(swath("status", latest["runs"][0]["id"], "--json", **environment))
     return run
-
-
-def _simulated_call() -> str:
-    return (ROOT / "algorithms" / "ndvi-timeseries" / "simulated-season.json").read_text()
 
 
 def results_table(run: dict[str, Any], folder: Path) -> Table:
@@ -132,7 +144,7 @@ def inputs_line(run: dict[str, Any]) -> str:
 
 def wallet_line(name: str, url: str, token: str) -> str:
     wallet = json.loads(swath("wallet", "--json", SWATH_URL=url, SWATH_TOKEN=token))
-    available, held = wallet["available"] / 1000, wallet["held"] / 1000
+    available, held = wallet["available"], wallet["held"]
     return f"{name}: {available:.3f} credits available, {held:.3f} held (tier {wallet['tier']})"
 
 
@@ -174,7 +186,7 @@ def walk(data: Path, *, stay: bool, stack: ExitStack) -> int:
 
     step(f"{CALLER} calls it as a service")
     known = json.loads(swath("archive", "list", "--path", str(data / "archive"), "--json"))
-    collections = [collection["id"] for collection in (known["collections"] if isinstance(known, dict) else known)]
+    collections = [one["collection"] for one in known]
     results = data.parent / "results"
     run = call(url, tokens[CALLER], version["ref"], collections, results)
 
