@@ -99,7 +99,7 @@ def make_copy(**config: Any) -> Copy:
     described = {"name": "eo", "title": "Earth observation", "lock_sha256": "0" * 64, "python": sys.executable}
     (environment / "environment.json").write_text(json.dumps({**described, "editable": True}))
     (data / "archive").mkdir()
-    (data / "archive" / "catalog.json").write_text('{"type": "Catalog", "id": "test"}')
+    (data / "archive" / "about.txt").write_text("what the archive holds")
     copy = Copy(data=data)
     if config:
         (data / "extra_config.py").write_text(EXTRA_CONFIG % config)

@@ -46,7 +46,7 @@ answer = {{"seconds": started, "workers": workers, "total": total, "used": len(t
         assert worker.pop("work") == ["dask.crt", "dask.pem"]
         assert worker == {
             "uid": got["uid"],
-            "archive": ["catalog.json"],
+            "archive": ["about.txt"],
             "swath": "/archive",
             "homes": None,
             "secrets": None,

@@ -45,7 +45,7 @@ answer = {{
     "root's home": lists("/root"),
     "others' processes": any(b"swath_hub.app" in open(p, "rb").read() for p in glob.glob("/proc/[0-9]*/cmdline")),
     "first process": reads("/proc/1/environ"),
-    "archive, to write": writes("/archive/catalog.json"),
+    "archive, to write": writes("/archive/about.txt"),
     "environment, to write": writes(os.path.join(os.path.dirname(os.__file__), "x")),
     "samples, to write": writes(os.path.expanduser("~/samples/x")),
     "kernelspecs, to write": writes("/opt/swath/jupyter/x"),
@@ -86,7 +86,7 @@ answer = {
     assert seen == {
         "home": "/home/ada",
         "user": "ada",
-        "archive": ["catalog.json"],
+        "archive": ["about.txt"],
         "samples": True,
         "swath": "/archive",
         "runtime": "/tmp/jupyter",
