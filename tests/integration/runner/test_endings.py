@@ -94,21 +94,21 @@ def test_an_allowed_error_is_told_in_the_log(prepare: Any) -> None:
 
 
 def test_time_limit_interrupts_and_keeps_what_there_is(prepare: Any) -> None:
-    folder = prepare(["print('begun')", "import time; time.sleep(60)", "print('never')"], wall_seconds=4)
+    folder = prepare(["print('begun')", "import time; time.sleep(60)", "print('never')"], wall_seconds=9)
     report = folder.run()
     assert (report.error.code, report.error.cell, report.cells_run) == ("time-limit", 1, 1)
-    assert (report.ended_at - report.started_at).total_seconds() < 4
+    assert (report.ended_at - report.started_at).total_seconds() < 9
     assert folder.notebook().cells[1].outputs[0].text == "begun\n"
 
 
 def test_time_limit_ends_a_cell_that_will_not_listen(prepare: Any) -> None:
-    folder = prepare([PERSISTENT, "print('never')"], wall_seconds=4)
+    folder = prepare([PERSISTENT, "print('never')"], wall_seconds=9)
     report = folder.run()
     assert (report.error.code, report.error.cell) == ("time-limit", 0)
 
 
 def test_a_notebook_within_its_time_is_finished(prepare: Any) -> None:
-    assert prepare(["import time; time.sleep(0.5)"], wall_seconds=6).run().error is None
+    assert prepare(["import time; time.sleep(0.5)"], wall_seconds=30).run().error is None
 
 
 @pytest.mark.parametrize(

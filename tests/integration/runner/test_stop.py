@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def scratch() -> Iterator[dict[str, str]]:
+    """A temporary folder for runners that are killed and cannot tidy up; its path is short, as unix sockets need it."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield {"TMPDIR": folder}
 
 
 def wait_for(condition: Any, *, seconds: float = 30) -> None:
@@ -56,9 +65,9 @@ def test_cancel_while_it_starts(prepare: Any, delay: float) -> None:
     assert folder.report().error.code == "canceled"
 
 
-def test_the_kernel_goes_with_a_killed_runner(prepare: Any) -> None:
+def test_the_kernel_goes_with_a_killed_runner(prepare: Any, scratch: dict[str, str]) -> None:
     folder = prepare(["import os; print(os.getpid())", "import time; time.sleep(60)"])
-    process = folder.start()
+    process = folder.start(environment=scratch)
     wait_for(lambda: (folder.path / "out/events.jsonl").exists() and folder.log().strip())
     kernel = int(folder.log())
     process.kill()
@@ -71,9 +80,9 @@ def test_the_kernel_goes_with_a_killed_runner(prepare: Any) -> None:
             os.kill(kernel, signal.SIGKILL)
 
 
-def test_the_partial_notebook_is_whole_at_any_moment(prepare: Any) -> None:
+def test_the_partial_notebook_is_whole_at_any_moment(prepare: Any, scratch: dict[str, str]) -> None:
     folder = prepare(["print('kept')", "import time; time.sleep(60)"])
-    process = folder.start()
+    process = folder.start(environment=scratch)
     wait_for(lambda: (folder.path / "out/output.ipynb").exists())
     process.kill()
     process.communicate()
