@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +21,20 @@ from swath_sandbox.errors import UnsafeFile
 from swath_sandbox.files import hand_over, open_nofollow, read_small
 
 _BLOCK_BYTES = 1 << 20
+_CLEARED = ".cleared"
+#: What a run can bring about with names and rights of its own; other errors are the machine's.
+_THEIRS = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EINVAL,
+    }
+)
 
 
 class RunFolder:
@@ -57,24 +73,58 @@ class RunFolder:
         for folder in (self.out, self.out / "work"):
             hand_over(folder, uid)
 
-    def take_back(self) -> None:
-        """Make everything that the run left ours; its uid will be another run's."""
-        with suppress(FileNotFoundError):
-            hand_over(self.out, 0)
+    def clear(self) -> None:
+        """Remove what the run left but its event log and report, and make those ours; its uid will be another run's.
+
+        Only after its outputs were kept and that is saved. Idempotent; safe while others read the event log.
+        """
+        if not self.path.exists():
+            return
+        kept, trash = self.path / "out.kept", self.path / "out.trash"
+        if not kept.exists() and not (self.out / _CLEARED).exists():
+            self._set_aside(kept)
+        if kept.exists():
+            if self.out.exists() and not trash.exists():
+                self.out.rename(trash)
+            if not self.out.exists():
+                kept.rename(self.out)
+        if trash.exists():
+            # rm, because folders may be nested deeper than any recursion of ours, in ways meant to trip it.
+            subprocess.run(["rm", "-rf", "--one-file-system", "--", str(trash)], check=False, stderr=subprocess.DEVNULL)
+
+    def _set_aside(self, kept: Path) -> None:
+        partial = self.path / "out.partial"
+        partial.mkdir(exist_ok=True, mode=0o700)
+        for name in ("events.jsonl", "report.json"):
+            stream = self.open_out(name)
+            if stream is None:
+                continue
+            with stream, (partial / name).open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+        (partial / _CLEARED).touch()
+        partial.rename(kept)
 
     def read_out(self, name: str, *, max_bytes: int) -> bytes | None:
         """A small file of ``out/``; ``None`` when it is not there, is no plain file, or is too large."""
         try:
             return read_small(self.out, name, max_bytes=max_bytes)
-        except (FileNotFoundError, NotADirectoryError, UnsafeFile):
+        except UnsafeFile:
             return None
+        except OSError as error:
+            if error.errno in _THEIRS:
+                return None
+            raise
 
     def open_out(self, name: str) -> BinaryIO | None:
         """A file of ``out/``; ``None`` when it is not there or is no plain file."""
         try:
             return open_nofollow(self.out, name)
-        except (FileNotFoundError, NotADirectoryError, UnsafeFile):
+        except UnsafeFile:
             return None
+        except OSError as error:
+            if error.errno in _THEIRS:
+                return None
+            raise
 
     def keep(self, name: str, source: str) -> tuple[int, str] | None:
         """Move the file `source` of ``out/`` to ``results/<name>``, where only we write.
@@ -92,12 +142,22 @@ class RunFolder:
             stream = self.open_out(source)
             if stream is None:
                 return None
-            stream.close()
-            os.rename(self.out / source, target)
-            # The run's uid will be another run's.
-            hand_over(target, 0)
-            target.chmod(0o600)
+            with stream:
+                self._move(source, stream, target)
         return _measured(target)
+
+    def _move(self, source: str, stream: BinaryIO, target: Path) -> None:
+        try:
+            os.rename(self.out / source, target)
+        except PermissionError:
+            # Not root, and the run closed its own folder.
+            partial = target.with_name(f".{target.name}.partial")
+            with partial.open("wb") as copy:
+                shutil.copyfileobj(stream, copy)
+            partial.rename(target)
+        # The run's uid will be another run's.
+        hand_over(target, 0)
+        target.chmod(0o600)
 
     def copy_kept(self, name: str, other: str) -> tuple[int, str]:
         """Give ``results/<other>`` a second name: two outputs may be one file."""

@@ -10,6 +10,7 @@ STATUSES: dict[type[SwathError], int] = {
     errors.RunRefused: 402,
     errors.VersionExists: 409,
     errors.VersionYanked: 409,
+    errors.EnvironmentGone: 409,
     errors.RunNotTerminal: 409,
     errors.BumpTooSmall: 422,
     errors.KeyReused: 422,

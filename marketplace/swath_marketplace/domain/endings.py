@@ -89,7 +89,8 @@ def judge(
     """
     if end is None:
         if cancel_wanted:
-            return Ending(outcome=RunStatus.CANCELED)
+            # Nobody knows what it used, so nothing is charged.
+            return Ending(outcome=RunStatus.CANCELED, platform_fault=True)
         return _fault("runner-lost", "the process that held the run is gone; nothing is charged")
     if end.reason == "stopped":
         if cancel_wanted:

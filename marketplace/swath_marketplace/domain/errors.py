@@ -13,6 +13,10 @@ class VersionYanked(Conflict):
     """The version was yanked; it starts no more runs."""
 
 
+class EnvironmentGone(Conflict):
+    """The locked environment that a version was published with is not here any more."""
+
+
 class BumpTooSmall(Invalid):
     """The change of the interface asks for a larger step of the version."""
 

@@ -96,7 +96,7 @@ class LocalExecutor:
             warden.stop(handle)
 
     def forget(self, run: Run) -> None:
-        self._folders.of(run.id).take_back()
+        self._folders.of(run.id).clear()
         self._uids.release(_key(run))
 
     def _look(self, folder: RunFolder) -> Observation:

@@ -81,5 +81,8 @@ class Executor(Protocol):
         ...
 
     def forget(self, run: Run) -> None:
-        """Give back what was kept for an ended run (a uid, a control group). Idempotent."""
+        """Give back what was kept for an ended run: its uid, its scratch files. Idempotent.
+
+        Only after it was collected and that is saved; its event log stays.
+        """
         ...

@@ -59,7 +59,6 @@ class Collector:
             declared=declared,
             found={output.name for output in outputs},
         )
-        folder.take_back()
         return Collected(
             ending=ending,
             usage=_usage(run, end),

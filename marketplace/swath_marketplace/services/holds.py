@@ -21,7 +21,7 @@ from swath_quota.client import (
     Refusal,
     price_run,
 )
-from swath_service.errors import Unavailable
+from swath_service.errors import SwathError, Unavailable
 
 from swath_marketplace.domain import transitions
 from swath_marketplace.domain.algorithms import Resources
@@ -153,11 +153,15 @@ class Cashier:
             return kept[1]
         try:
             prices = self._quota.prices()
-        except Unavailable:
+        except SwathError as error:
             # Prices change rarely, and a run that is over must not wait for the next price list.
-            if kept is None:
-                raise
-            return kept[1]
+            if kept is not None:
+                return kept[1]
+            raise Unavailable(
+                code="quota-unavailable",
+                message="the quota service does not tell its prices, so nothing can be started",
+                mend="try again in a few seconds",
+            ) from error
         with self._lock:
             self._prices = (time.monotonic() + _PRICES_SECONDS, prices)
         return prices

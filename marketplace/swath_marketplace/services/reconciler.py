@@ -124,14 +124,20 @@ class Reconciler:
             self.wake()
 
     def advance(self, run: Run) -> Run:
-        """Step `run` in the calling thread, which is inside `handling`; trouble with quota leaves it to the loop."""
+        """Step `run` in the calling thread, which is inside `handling`; what goes wrong is left to the loop.
+
+        The run is committed: its caller is told of it, and not of a trouble that it may well survive.
+        """
         try:
             return self._stepper.advance(run)
-        except Unavailable:
-            self._failed(run.id)
-            return run
         except LeaseLost:
             return self._store.get(run.id) or run
+        except Unavailable as error:
+            log.warning("run %s waits: %s", run.id, error.message)
+        except Exception:
+            log.exception("run %s could not be stepped from %s", run.id, run.stage.value)
+        self._failed(run.id, counts=False)
+        return run
 
     def look(self) -> bool:
         """One look at everything; steps what can be stepped. Answers whether any run is held."""

@@ -15,7 +15,7 @@ from swath_service.errors import Forbidden, Invalid, NotFound
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment, Resources
 from swath_marketplace.domain.catalogue import best
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.errors import VersionYanked
+from swath_marketplace.domain.errors import EnvironmentGone, VersionYanked
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.references import AlgorithmReference, parse_reference
 from swath_marketplace.domain.runs import Run
@@ -148,7 +148,7 @@ class Registry:
 
         Raises
         ------
-        NotFound, VersionYanked
+        NotFound, VersionYanked, EnvironmentGone
         """
         version = self.version(actor, path)
         if version.yanked_at is not None:
@@ -157,6 +157,13 @@ class Registry:
                 message=f"{version.path} {version.version} was yanked: {version.yank_reason}",
                 mend="call another version, or a range such as ^1, which passes yanked versions over",
                 extra={"yank_reason": version.yank_reason},
+            )
+        if self._environment_of(version) is None:
+            raise EnvironmentGone(
+                code="environment-gone",
+                message=f"the environment {version.environment!r} is not the one that {version.path} {version.version} "
+                "was published with",
+                mend="ask its author to publish it again, or the operator to bring the environment of then back",
             )
         return version
 
@@ -201,25 +208,15 @@ class Registry:
         version = next((version for version in versions if version.version == run.version), None)
         if version is None or version.digest != run.digest:
             raise ArtifactDamaged(f"the version of run {run.id} is gone")
-        return Package(
-            version=version,
-            notebook=self._artifacts.read(version.notebook_sha256),
-            environment=self.environment_of(version),
-        )
+        environment = self._environment_of(version)
+        if environment is None:
+            raise ArtifactDamaged(f"the environment of {version.path} {version.version} is gone")
+        return Package(version=version, notebook=self._artifacts.read(version.notebook_sha256), environment=environment)
 
-    def environment_of(self, version: AlgorithmVersion) -> Environment:
-        """The environment that `version` was published with, which must be there unchanged.
-
-        Raises
-        ------
-        ArtifactDamaged
-        """
+    def _environment_of(self, version: AlgorithmVersion) -> Environment | None:
         environment = self._environments.get(version.environment)
-        if environment is None or environment.lock_sha256 != version.environment_lock_sha256:
-            raise ArtifactDamaged(
-                f"the environment {version.environment} is not the one {version.path} was published with"
-            )
-        return environment
+        same = environment is not None and environment.lock_sha256 == version.environment_lock_sha256
+        return environment if same else None
 
     def _algorithm(self, reference: AlgorithmReference) -> Algorithm:
         found = self._store.get(reference.owner, reference.name)

@@ -106,7 +106,7 @@ class Runs:
             `key` came with another request before.
         RunRefused
             The wallet would not hold the price; the run is there, ended, and says why.
-        NotFound, VersionYanked
+        NotFound, VersionYanked, EnvironmentGone
         """
         actor.require(Scope.EXECUTE)
         caller = _payer(actor)

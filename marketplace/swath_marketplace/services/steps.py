@@ -91,7 +91,7 @@ class Stepper:
             case Stage.COLLECTING:
                 return self._collect(run)
             case Stage.SETTLING:
-                self._executor.forget(run)
+                self._forget(run)
                 return self._store.save(self._cashier.settle(run))
             case Stage.TERMINAL:
                 return run
@@ -133,6 +133,13 @@ class Stepper:
             inputs=collected.inputs,
         )
         return self._store.save(ended)
+
+    def _forget(self, run: Run) -> None:
+        try:
+            self._executor.forget(run)
+        except Exception:
+            # A full disk, say. Files that stay are a lesser harm than credits that stay held.
+            log.exception("what run %s left could not be cleared", run.id)
 
     def _end(self, run: Run, ending: Ending) -> Run:
         return self._store.save(

@@ -195,3 +195,10 @@ def test_a_stop_between_prepare_and_launch_wins(tmp_path: Path) -> None:
     with pytest.raises((OSError, warden.SandboxError)):
         warden.launch(folder.warden)
     assert _seen(executor, run) is Seen.NEVER
+
+
+def test_forgetting_what_never_started_does_nothing(bench: Bench) -> None:
+    bench.executor.forget(bench.run)
+    bench.executor.stop(bench.run)
+    bench.executor.forget(bench.run)
+    assert _seen(bench.executor, bench.run) is Seen.NEVER

@@ -43,7 +43,7 @@ CASES = {
         False,
     ),
     "lost": (None, GOOD, False, RunStatus.ERROR, "runner-lost", True),
-    "lost while canceled": (None, None, True, RunStatus.CANCELED, None, False),
+    "lost while canceled": (None, None, True, RunStatus.CANCELED, None, True),
     "canceled": (process_end(reason="stopped"), claimed("canceled"), True, RunStatus.CANCELED, None, False),
     "stopped by nobody's wish": (process_end(reason="stopped"), None, False, RunStatus.ERROR, "killed", True),
     "finished just before the cancel": (process_end(), GOOD, True, RunStatus.FINISHED, None, False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,69 @@ def test_what_is_collected_again_is_the_same(world: World) -> None:
     again = collector.collect(done, process_end())
     assert again.outputs == done.outputs
     assert again.ending.outcome is done.status
+
+
+def test_clearing_leaves_the_log_and_no_scratch(tmp_path: Path) -> None:
+    folder = RunFolders(tmp_path / "runs").of("a1")
+    folder.prepare(spec={}, notebook=b"{}", uid=os.geteuid() or 1)
+    (folder.out / "events.jsonl").write_bytes(line(0))
+    write_report(folder, outputs={"double": b"6"})
+    deep = folder.out / "work"
+    for _ in range(200):
+        deep = deep / "d"
+        deep.mkdir()
+    (folder.out / "link").symlink_to("/etc")
+    assert folder.keep("double", "double.bin") == (1, sha256(b"6").hexdigest())
+    for _ in range(3):
+        folder.clear()
+        left = sorted(path.name for path in folder.out.iterdir())
+        assert left == [".cleared", "events.jsonl", "report.json"]
+        assert not (folder.path / "out.trash").exists()
+        assert (folder.out / "events.jsonl").stat().st_uid == os.geteuid()
+    assert folder.result("double").read_bytes() == b"6"
+    assert Path("/etc/hostname").parent.is_dir()
+
+
+@pytest.mark.parametrize("step", ["out.partial", "out.kept", "out.trash"])
+def test_clearing_cut_off_half_way_is_gone_on_with(tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolders(tmp_path / "runs").of("a1")
+    folder.prepare(spec={}, notebook=b"{}", uid=os.geteuid() or 1)
+    (folder.out / "events.jsonl").write_bytes(line(0))
+    rename = Path.rename
+
+    def cut(path: Path, target: Path) -> Path:
+        if step in (path.name, target.name) and not done:
+            done.append(step)
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    done: list[str] = []
+    monkeypatch.setattr(Path, "rename", cut)
+    with pytest.raises(KeyboardInterrupt):
+        folder.clear()
+    folder.clear()
+    assert (folder.out / "events.jsonl").read_bytes() == line(0)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["input", "out"]
+
+
+def closed(folder: RunFolder) -> None:
+    (folder.out / "double.bin").chmod(0)
+    folder.out.chmod(0o555)
+
+
+def long_name(folder: RunFolder) -> None:
+    edit(folder, lambda report: report["outputs"][0].update(path="x" * 5000))
+
+
+def nested(folder: RunFolder) -> None:
+    deep = folder.out / "work"
+    for _ in range(300):
+        deep = deep / "d"
+        deep.mkdir()
+
+
+@pytest.mark.parametrize("script", [closed, long_name, nested])
+def test_whatever_a_run_does_to_its_folder_it_is_judged_and_paid(world: World, script: Any) -> None:
+    done = after(world, script)
+    assert done.error is None or done.error.code in ("output-missing", "killed")
+    assert done.cost_millicredits

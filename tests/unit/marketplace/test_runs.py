@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from swath_marketplace.domain.errors import KeyReused, LeaseLost, RunNotTerminal, RunRefused
+from swath_marketplace.domain.errors import EnvironmentGone, KeyReused, LeaseLost, RunNotTerminal, RunRefused
 from swath_marketplace.domain.runs import Run, RunStatus, SettlementKind, Stage
 from swath_marketplace.executors.fake import finishing, process_end, write_report
 from swath_marketplace.run_folder import RunFolder, RunFolders
 from swath_marketplace.services.runs import RunRequest
-from swath_marketplace.testing import World, notebook, operator, service, user
+from swath_marketplace.testing import World, notebook, operator, service, user, write_environment
 from swath_quota.client import Hold, HoldStatus
-from swath_service.errors import Forbidden, Invalid, NotFound, Unavailable
+from swath_service.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 
 ADA, BOB = user("ada"), user("bob")
 
@@ -162,6 +163,25 @@ def test_a_bad_request_has_its_own_error_and_leaves_nothing(world: World, case: 
 
 def test_defaults_are_filled_in(world: World) -> None:
     assert ask(world, parameters={}).parameters == {"n": 3}
+
+
+def test_a_version_whose_environment_changed_starts_nothing(world: World, data: Path) -> None:
+    write_environment(data, python=sys.executable, lock="newer lock")
+    with pytest.raises(EnvironmentGone):
+        ask(world)
+    assert world.runs.list(BOB, limit=10, offset=0)[1] == 0
+    write_environment(data, python=sys.executable)
+    assert ask(world).status is RunStatus.QUEUED
+
+
+def test_a_quota_service_that_does_not_know_us_is_not_the_callers_trouble(world: World) -> None:
+    ask(world)
+    refusing = Unauthenticated(code="unknown-token", message="no", mend="")
+    world.quota.hold = lambda **_: (_ for _ in ()).throw(refusing)  # type: ignore[method-assign]
+    run = ask(world)
+    assert run.status is RunStatus.CREATED
+    del world.quota.hold
+    assert world.look_until(run.id).status is RunStatus.FINISHED
 
 
 def test_runs_are_of_users(world: World) -> None:
