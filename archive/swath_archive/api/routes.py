@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
-from swath_service.actor import Actor
+from swath_service.actor import Actor, Scope
 from swath_service.identity import current_actor
 
 from swath_archive.api import shapes
@@ -62,8 +62,9 @@ def health(archive: AtArchive, response: Response) -> dict[str, str]:
 
 
 @router.get("/conformance")
-def conformance(_: Asking) -> dict[str, list[str]]:
+def conformance(actor: Asking) -> dict[str, list[str]]:
     """What of the standards holds here."""
+    actor.require(Scope.READ)
     return {"conformsTo": list(shapes.CONFORMANCE)}
 
 
@@ -84,7 +85,13 @@ def items(collection_id: str, request: Request, actor: Asking, archive: AtArchiv
     """A collection's items, page by page: ``bbox``, ``datetime``, ``limit``, ``token``."""
     archive.collection(actor, collection_id)
     raw = _query(request)
-    search = replace(read_search(raw, known=("bbox", "datetime", "limit", "token")), collections=(collection_id,))
+    search = read_search(raw)
+    if search.collections and collection_id not in search.collections:
+        # pystac-client repeats the collection here; any other would make the question contradict itself.
+        raise BadQuery(
+            code="bad-search", message=f"these are the items of {collection_id!r}, and 'collections' has others"
+        )
+    search = replace(search, collections=(collection_id,))
     found = archive.search(actor, search)
     return _by_get(request, raw, search=search, found=found)
 

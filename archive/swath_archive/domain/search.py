@@ -70,22 +70,19 @@ class Search:
     after: Place | None = None
 
 
-def read_search(raw: Mapping[str, Any], *, known: Sequence[str] = FIELDS) -> Search:
+def read_search(raw: Mapping[str, Any]) -> Search:
     """A search from query parameters (text) or a JSON body (values).
 
-    Parameters
-    ----------
-    known
-        The fields that may stand there. What other STAC APIs can do and this one cannot is refused: to leave it unread
-        would answer another question than was asked.
+    What other STAC APIs can do and this one cannot is refused: to leave it unread would answer another question than
+    was asked.
 
     Raises
     ------
     BadQuery
         Naming every field that is wrong or not known.
     """
-    mend = f"known are {', '.join(known)}"
-    faults = [{"field": name[:80], "message": "is not known here", "mend": mend} for name in raw if name not in known]
+    mend = f"known are {', '.join(FIELDS)}"
+    faults = [{"field": name[:80], "message": "is not known here", "mend": mend} for name in raw if name not in FIELDS]
 
     def field(name: str, read: Callable[[Any], T], default: T) -> T:
         if raw.get(name) is None:

@@ -92,7 +92,11 @@ def fetch(
     if target.is_file() and _sha256(target) == sha256:
         return target
     base = (url or index_url()).rstrip("/")
-    host = urlsplit(base).hostname or "the index"
+    try:
+        host = urlsplit(base).hostname or "the index"
+    except ValueError:
+        # Told below, without the address: it may hold a password.
+        host = "the index that pip or uv is set up with"
     cache.mkdir(parents=True, exist_ok=True)
     partial = cache / f".{filename}.{os.getpid()}.partial"
     try:
@@ -124,7 +128,7 @@ def _try_fetch(page_url: str, filename: str, partial: Path, *, progress: Progres
             if address is None:
                 return "does not list it"
             _download(client, urljoin(str(page.url), address), partial, progress=progress)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         # The error's own text may hold the address with its password.
         return f"could not be read ({type(error).__name__})"
     return None

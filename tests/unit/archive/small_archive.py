@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from swath_archive.domain.collections import CollectionSpec, Licence
 from swath_archive.domain.scenes import Grid, Pending, Scene
 from swath_archive.services.fill import Report, fill
 from swath_archive.sources import Batch
+from swath_service.actor import Actor
 
 GRID = Grid(crs="EPSG:32631", transform=(10.0, 0.0, 640000.0, 0.0, -10.0, 5680000.0), height=300, width=280)
 #: Landsat's pixels do not start at multiples of their size.
@@ -113,3 +118,36 @@ def batches(seen: Callable[[], None] = lambda: None) -> list[Batch]:
 def build(root: Path) -> Report:
     """Fill an archive in `root`."""
     return fill(root, batches())
+
+
+class Tokens:
+    """Who a token stands for, without a hub."""
+
+    async def actor_for(self, token: str) -> Actor | None:
+        """`reader` may read; `stranger` is known and may nothing."""
+        scopes = {"reader": frozenset({"custom:swath:read"}), "stranger": frozenset()}
+        return Actor(name=token, scopes=scopes[token]) if token in scopes else None
+
+
+@contextmanager
+def serving(root: Path, data: Path) -> Iterator[str]:
+    """Serve the archive in `root` on a free port, as the hub's proxy would show it."""
+    import uvicorn
+    from swath_archive.bootstrap import Settings, build
+
+    settings = Settings(SWATH_DATA=data, SWATH_ARCHIVE=root)  # type: ignore[call-arg]
+    app = build(settings, identity=Tokens(), prefix="/services/archive/")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            deadline = time.monotonic() + 20
+            while not server.started:
+                assert time.monotonic() < deadline, "the service does not start"
+                time.sleep(0.02)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/services/archive/"
+        finally:
+            server.should_exit = True
+            thread.join(20)
