@@ -97,6 +97,16 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, capt
     return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def html_facts(facts: Iterable[tuple[str, str]]) -> str:
+    """Pairs as a table of two columns, every cell escaped."""
+    left = "style='text-align:left'"
+    rows = "".join(
+        f"<tr><th {left}>{html.escape(name)}</th><td {left}>{html.escape(clean(value))}</td></tr>"
+        for name, value in facts
+    )
+    return f"<table>{rows}</table>"
+
+
 def in_notebook() -> bool:
     """Whether this process is a Jupyter kernel, in which a display can be updated in place."""
     ipython = sys.modules.get("IPython")

@@ -100,7 +100,9 @@ class Result:
             if self.sha256 and _sha256(target) == self.sha256:
                 return target
             raise Conflict(
-                f"there is another file at {target}", code="file-exists", mend="give another path, or overwrite=True"
+                f"there is another file at {target}",
+                code="file-exists",
+                mend="give another path, or let it be replaced (overwrite=True, --force)",
             )
         self._fetch(target)
         return target

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from swath.client.follow import PATIENCE, TERMINAL, Event, Follower
 from swath.client.http import MARKETPLACE, Api, segment
 from swath.client.progress import Display, Watched, choose
 from swath.client.results import Result, Results
-from swath.display import clean, credits_text, parse_time, seconds_text, time_text
+from swath.display import clean, credits_text, html_facts, parse_time, seconds_text, time_text
 
 #: A state not older than this many seconds is not asked for again.
 _FRESH = 0.5
@@ -296,9 +295,4 @@ class Run:
         return f"<Run {self.id} {clean(self.algorithm)}@{self.version} {self._status_text()}>"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(clean(value))}</td></tr>"
-            for name, value in self.facts()
-        )
-        return f"<table>{rows}</table>"
+        return html_facts(self.facts())

@@ -29,6 +29,12 @@ def test_importing_imports_nothing_else() -> None:
     assert not {"httpx", "rich", "typer", "asyncio", "json", "numpy", "xarray"} & set(loaded.split())
 
 
+def test_importing_takes_little_time() -> None:
+    """Processor time, which a busy machine stretches less than the clock; the aim is 100 ms, the usual is 2."""
+    code = "import time; start = time.process_time(); import swath; print(time.process_time() - start)"
+    assert min(float(_python(code)) for _ in range(3)) < 0.1
+
+
 @pytest.mark.parametrize("name", sorted(swath.__all__))
 def test_every_name_is_there(name: str) -> None:
     assert not isinstance(getattr(swath, name), type(sys))
