@@ -6,12 +6,29 @@ import asyncio
 from typing import Any
 
 from jupyterhub.app import JupyterHub
+from jupyterhub.services import service as jupyterhub_service
+from traitlets import default
+
+_SERVICE_POLL_SECONDS = 3
+
+
+class _WatchedService(jupyterhub_service._ServiceSpawner):  # type: ignore[misc]
+    """A service's process, looked at more often than a user's server: with it everybody waits."""
+
+    @default("poll_interval")
+    def _often(self) -> int:
+        return _SERVICE_POLL_SECONDS
 
 
 class SwathHub(JupyterHub):  # type: ignore[misc]
     """`JupyterHub` itself waits for each service before it starts the next: their times would add up."""
 
     name = "jupyterhub"
+
+    def initialize(self, *args: Any, **settings: Any) -> Any:
+        """As JupyterHub does; its services' processes are of our class, for which it has no setting."""
+        jupyterhub_service._ServiceSpawner = _WatchedService
+        return super().initialize(*args, **settings)
 
     async def start_service(self, service_name: str, service: Any, ssl_context: Any = None) -> bool:
         """Start all services at the first call; answer for the one that is asked for."""

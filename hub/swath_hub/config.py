@@ -86,5 +86,6 @@ def _servers(c: Any, settings: HubSettings) -> None:
     c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
     c.Spawner.server_token_scopes = SERVER_TOKEN_SCOPES
     c.Spawner.default_url = "/lab"
+    c.Spawner.poll_interval = 10
     c.Spawner.start_timeout = 60
     c.Spawner.http_timeout = 60

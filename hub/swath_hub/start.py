@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
+from swath_sandbox import Allow, SandboxUnavailable, check_isolation
+
 from swath_hub import lock, node, ports, secret
 from swath_hub.errors import OperatorError
 from swath_hub.folder import DataFolder
@@ -52,6 +54,7 @@ def prepare(settings: HubSettings, *, bind: str, port: int | None) -> tuple[Stat
     folder.create()
     held = lock.take(folder.lock)
     node.proxy_command()
+    _check_isolation(settings)
     if settings.archive and not Path(settings.archive).is_dir():
         raise OperatorError(
             code="no-archive",
@@ -63,6 +66,22 @@ def prepare(settings: HubSettings, *, bind: str, port: int | None) -> tuple[Stat
     chosen = ports.choose(before.ports, bind=bind, wanted=port)
     _turn_log(folder.log)
     return replace(before, bind=bind, ports=chosen, hub=None), held
+
+
+def _check_isolation(settings: HubSettings) -> None:
+    given = {Allow.NO_BWRAP: settings.allow_no_bwrap, Allow.NO_CGROUPS: settings.allow_no_cgroups}
+    allowed = [allow for allow, wanted in given.items() if wanted]
+    try:
+        have = check_isolation(allowed)
+    except SandboxUnavailable as error:
+        raise OperatorError(
+            code="no-isolation",
+            message=f"users' code can't be isolated on this machine: {error}",
+            mend="`swath doctor` says more; --allow-no-bwrap and --allow-no-cgroups start without",
+        ) from error
+    for allow, there in ((Allow.NO_BWRAP, have.bwrap), (Allow.NO_CGROUPS, have.cgroups)):
+        if not there:
+            print(f"Warning: {allow.lost}", file=sys.stderr)
 
 
 def run_hub(settings: HubSettings, state: State, *, logs: bool) -> NoReturn:

@@ -21,6 +21,12 @@ def reads(path):
             return bool(file.read(64))
     except OSError:
         return False
+def holds(path, text):
+    try:
+        with open(path, "rb") as file:
+            return text in file.read()
+    except OSError:
+        return False
 def lists(path):
     try:
         return bool(os.listdir(path))
@@ -43,8 +49,8 @@ answer = {{
     "log": reads(data + "/logs/hub.log"),
     "shadow": reads("/etc/shadow"),
     "root's home": lists("/root"),
-    "others' processes": any(b"swath_hub.app" in open(p, "rb").read() for p in glob.glob("/proc/[0-9]*/cmdline")),
-    "first process": reads("/proc/1/environ"),
+    "others' processes": any(holds(p, b"swath_hub.app") for p in glob.glob("/proc/[0-9]*/cmdline")),
+    "hub's environment": any(holds(p, b"SWATH_HUB_SETTINGS") for p in glob.glob("/proc/[0-9]*/environ")),
     "archive, to write": writes("/archive/about.txt"),
     "environment, to write": writes(os.path.join(os.path.dirname(os.__file__), "x")),
     "samples, to write": writes(os.path.expanduser("~/samples/x")),
@@ -66,7 +72,16 @@ def test_the_same_attack_outside_the_sandbox_gets_most_of_it(copy: Any, ada: Any
     without_writes = re.sub(r'(?m)^    "[^"]*(to write|to become root)".*\n', "", ATTACK)
     exec(without_writes.format(data=str(copy.data)), tried)
     got = {name for name, reached in tried["answer"].items() if reached}
-    assert got >= {"another home", "homes", "secrets", "hub's database", "quota's database", "log", "others' processes"}
+    assert got >= {
+        "another home",
+        "homes",
+        "secrets",
+        "hub's database",
+        "quota's database",
+        "log",
+        "others' processes",
+        "hub's environment",
+    }
 
 
 def test_what_is_hers_is_there(ada: Any) -> None:
@@ -199,16 +214,16 @@ def test_stopping_the_server_ends_what_it_started(
     code = """
 import os, subprocess
 subprocess.Popen(["setsid", "sh", "-c", "trap '' TERM HUP INT; sleep 1000; sleep 1000"], start_new_session=True)
-answer = os.getuid()
+answer = True
 """
-    uid = eve.answer(code)
+    eve.answer(code)
 
     def processes() -> list[str]:
         found = []
-        for status in Path("/proc").glob("[0-9]*/status"):
+        for environ in Path("/proc").glob("[0-9]*/environ"):
             try:
-                if f"\nUid:\t{uid}\t" in status.read_text():
-                    found.append(status.parent.name)
+                if b"JUPYTERHUB_USER=eve" in environ.read_bytes().split(b"\0"):
+                    found.append(environ.parent.name)
             except OSError:
                 continue
         return found
@@ -240,7 +255,9 @@ def test_a_users_link_in_place_of_samples_leads_nowhere(
     oscar.stop()
 
 
-def test_memory_is_limited(person: Callable[[str], Any], lab: Callable[..., Any], wait: Callable[..., Any]) -> None:
+def test_memory_is_limited(person: Callable[[str], Any], lab: Callable[..., Any], given_up: list[str]) -> None:
+    if given_up:
+        pytest.skip("no control groups here: nothing is limited, as the operator was told")
     greedy = lab("greedy", person("greedy").sign_in().new_token())
     greedy.start()
     code = """
