@@ -53,7 +53,8 @@ def swath(*arguments: str, show: bool = False, progress: bool = False, **environ
         check=False,
     )
     if done.returncode:
-        raise DemoFailed(f"`swath {' '.join(arguments)}` ended with {done.returncode}\n{done.stdout or ''}{done.stderr or ''}")
+        said = f"{done.stdout or ''}{done.stderr or ''}"
+        raise DemoFailed(f"`swath {' '.join(arguments)}` ended with {done.returncode}\n{said}")
     return done.stdout or ""
 
 
