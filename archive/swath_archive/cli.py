@@ -24,21 +24,31 @@ Data = Annotated[
         envvar="SWATH_DATA", help="Swath's data folder; the archive is its folder `archive`.", show_default=False
     ),
 ]
-Root = Annotated[Path | None, typer.Option("--path", help="Folder of the archive [default: DATA/archive]")]
+Root = Annotated[
+    str | None,
+    typer.Option(
+        "--path", envvar="SWATH_ARCHIVE", help="Folder of the archive [default: DATA/archive]", show_default=False
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DATA = Path.home() / ".local/share/swath"
 
 
-def _root(path: Path | None, data: Path) -> Path:
-    return (path or data / "archive").expanduser().resolve()
+def _root(path: str | None, data: Path) -> Path:
+    if path and path.startswith(("http://", "https://")):
+        raise typer.BadParameter("an archive at an address is only read; name a folder", param_hint="--path")
+    return (Path(path) if path else data / "archive").expanduser().resolve()
 
 
-def _fail(error: SwathError) -> NoReturn:
+def _fail(error: SwathError | OSError) -> NoReturn:
     """Say what is wrong, all of it, and end with 1."""
     from rich.console import Console
     from rich.markup import escape
 
     say = Console(stderr=True, soft_wrap=True)
+    if isinstance(error, OSError):
+        say.print(f"[red]{escape(f'{error.strerror or error} {error.filename or str()}')}[/red]")
+        raise typer.Exit(1)
     say.print(f"[red]{escape(error.message)}[/red]")
     for finding in error.findings:
         mend = f" - {finding['mend']}" if finding.get("mend") else ""
@@ -69,7 +79,7 @@ def init(
     root = _root(path, data)
     try:
         report = _fill(root, sources=sources.expanduser() if sources else None, sample=sample, quiet=as_json)
-    except SwathError as error:
+    except (SwathError, OSError) as error:
         _fail(error)
     if as_json:
         typer.echo(json.dumps(_report_json(root, report), indent=2))
@@ -207,7 +217,7 @@ def add(
             replace=replace,
         )
         document = add_file(_root(path, data), addition)
-    except SwathError as error:
+    except (SwathError, OSError) as error:
         _fail(error)
     if as_json:
         typer.echo(json.dumps(document, indent=2))
@@ -248,7 +258,7 @@ def show(
     root = _root(path, data)
     try:
         rows = list_items(root, collection) if collection else list_collections(root)
-    except SwathError as error:
+    except (SwathError, OSError) as error:
         _fail(error)
     if as_json:
         typer.echo(json.dumps(rows, indent=2))

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from swath.catalogue import Catalogue, Document, open_catalogue
-from swath.client.errors import Invalid, MissingPackage, NotFound
+from swath.client.errors import Invalid, NotFound
 from swath.extents import Box, Interval, read_box, read_interval
 from swath.grids import grid_of, target_grid
+from swath.inputs import record_inputs
+from swath.loading import band_of, is_categorical, load_cube
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     import xarray as xr
     from odc.geo.geobox import GeoBox
 
-    _Numbers: TypeAlias = npt.NDArray[np.generic]
-
 __all__ = ["Collection", "collections", "open_cube"]
-
-#: Pixels along a side of a chunk; one date of one band a chunk is 4 MB.
-_CHUNK = 1024
-_recorded: set[tuple[str, ...]] = set()
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,13 +98,15 @@ def open_cube(
     catalogue = open_catalogue()
     document = _find(catalogue, collection)
     chosen = _bands(document, bands)
-    items = _items(catalogue, document, chosen=chosen, box=box, interval=interval)
+    items = _items(catalogue, document, box=box, interval=interval)
+    chosen = _present(items, chosen, asked=bands is not None)
+    items = [item for item in items if any(name in item["assets"] for name in chosen.values())]
     grids = [grid for item in items for name in chosen.values() if (grid := _asset_grid(item, name)) is not None]
     if not grids:
         raise Invalid(f"{collection} does not say where its pixels lie", code="no-projection")
     target = target_grid(grids, box=box, crs=crs, resolution=resolution)
-    cube = _load(catalogue, items, chosen=chosen, target=target)
-    _record(items, collection=collection, assets=list(chosen.values()))
+    cube = load_cube(catalogue, items, chosen=chosen, target=target)
+    record_inputs(items, collection=collection, assets=list(chosen.values()))
     return cube.assign_attrs(_attributes(document, items=items, chosen=chosen, target=target))
 
 
@@ -194,13 +185,10 @@ def _bands(document: Document, wanted: Sequence[str] | str | None) -> dict[str, 
     return {label: names[0] for label, names in chosen.items()}
 
 
-def _items(
-    catalogue: Catalogue, document: Document, *, chosen: Mapping[str, str], box: Box | None, interval: Interval
-) -> list[Document]:
-    """The items that fit and have a band of those chosen."""
+def _items(catalogue: Catalogue, document: Document, *, box: Box | None, interval: Interval) -> list[Document]:
+    """The items that fit; one at least."""
     bounds = box.within("EPSG:4326") if box else None
     found = catalogue.items(document["id"], bounds=bounds, interval=interval)
-    found = [item for item in found if any(name in item["assets"] for name in chosen.values())]
     if not found:
         extent = document["extent"]
         start, end = extent["temporal"]["interval"][0]
@@ -213,107 +201,30 @@ def _items(
     return found
 
 
+def _present(items: Sequence[Document], chosen: dict[str, str], *, asked: bool) -> dict[str, str]:
+    """The bands that at least one of the items has; those that were asked for by name must be among them."""
+    there = {label: name for label, name in chosen.items() if any(name in item["assets"] for item in items)}
+    if not there or (asked and len(there) < len(chosen)):
+        lacking = ", ".join(label for label in chosen if label not in there)
+        raise NotFound(
+            f"none of the {len(items)} items of {items[0].get('collection')} in these extents has the band {lacking}",
+            code="no-items",
+            mend="ask for other bands, or for another place or time",
+        )
+    return there
+
+
 def _asset_grid(item: Document, name: str) -> GeoBox | None:
     asset = item["assets"].get(name)
     return None if asset is None else grid_of(asset, item["properties"])
-
-
-def _load(
-    catalogue: Catalogue, items: Sequence[Document], *, chosen: Mapping[str, str], target: GeoBox
-) -> xr.DataArray:
-    try:
-        import pandas as pd
-        import rioxarray  # noqa: F401 - gives arrays their `.rio`
-        import xarray as xr
-        from odc.stac import configure_rio
-    except ImportError as error:
-        raise MissingPackage(
-            f"open_cube needs {error.name}, which is not installed here",
-            code="missing-package",
-            mend="pip install 'swath[kernel]', or use the kernel of Swath's JupyterLab",
-        ) from error
-    settings = catalogue.asset_settings(list(items))
-    if settings:
-        configure_rio(cloud_defaults=True, **dict[str, Any](settings))
-    groups: dict[str, list[Document]] = {}
-    for item in items:
-        # Scenes whose numbers mean different things (another scale, another nodata) are read apart.
-        meanings = [item["assets"].get(name, {}).get("bands") for name in chosen.values()]
-        groups.setdefault(json.dumps(meanings, sort_keys=True), []).append(item)
-    keep = all(_categorical(_band(items, name)) for name in chosen.values())
-    parts = [_load_alike(group, chosen=chosen, target=target, keep=keep) for group in groups.values()]
-    cube = parts[0] if len(parts) == 1 else xr.concat(parts, dim="t").sortby("t")
-    cube = cube.assign_coords(bands=pd.Index(list(chosen), name="bands"))
-    common = [_band(items, name).get("eo:common_name", "") for name in chosen.values()]
-    return cube.assign_coords(common_name=("bands", common))
-
-
-def _load_alike(items: Sequence[Document], *, chosen: Mapping[str, str], target: GeoBox, keep: bool) -> xr.DataArray:
-    """Items whose bands all mean the same."""
-    import pystac
-    import xarray as xr
-    from odc.stac import load
-
-    dataset = load(
-        [pystac.Item.from_dict(item, preserve_dict=True, migrate=False) for item in items],
-        bands=list(chosen.values()),
-        geobox=target,
-        groupby="solar_day",
-        chunks={"x": _CHUNK, "y": _CHUNK},
-        resampling="nearest",
-    )
-    names = {"time": "t", **dict(zip(target.dimensions, ("y", "x"), strict=True))}
-    dataset = dataset.rename({old: new for old, new in names.items() if old != new and old in dataset.dims})
-    planes = []
-    for name in chosen.values():
-        band = _band(items, name)
-        plane = dataset[name]
-        if not keep:
-            plane = xr.apply_ufunc(
-                physical,
-                plane,
-                kwargs={
-                    "nodata": band.get("nodata"),
-                    "scale": band.get("raster:scale", 1.0),
-                    "offset": band.get("raster:offset", 0.0),
-                },
-                dask="parallelized",
-                output_dtypes=["float32"],
-            )
-        planes.append(plane.drop_attrs())
-    cube = xr.concat(planes, dim="bands").transpose("t", "bands", "y", "x").rename(None)
-    placed: xr.DataArray = cube.rio.write_crs(str(target.crs))
-    return placed
-
-
-def physical(block: _Numbers, *, nodata: float | str | None, scale: float, offset: float) -> _Numbers:
-    """Stored numbers as float32 in physical units, no data as NaN."""
-    import numpy as np
-
-    values = block.astype(np.float32)
-    if scale != 1.0 or offset != 0.0:
-        values *= np.float32(scale)
-        values += np.float32(offset)
-    if nodata is not None and nodata != "nan":
-        values[block == np.asarray(nodata, dtype=block.dtype)] = np.nan
-    return values
-
-
-def _band(items: Sequence[Document], name: str) -> Document:
-    band: Document = next(item["assets"][name]["bands"][0] for item in items if name in item["assets"])
-    return band
-
-
-def _categorical(band: Document) -> bool:
-    return "classification:classes" in band
 
 
 def _attributes(
     document: Document, *, items: Sequence[Document], chosen: Mapping[str, str], target: GeoBox
 ) -> dict[str, Any]:
     """Text and numbers alone: what else stands in attributes breaks an export to netCDF."""
-    described = [_band(items, name) for name in chosen.values()]
-    units = {band.get("unit", "") for band in described if not _categorical(band)}
+    described = [band_of(items, name) for name in chosen.values()]
+    units = {band.get("unit", "") for band in described if not is_categorical(band)}
     attributes: dict[str, Any] = {
         "collection": document["id"],
         "title": document.get("title", document["id"]),
@@ -325,29 +236,6 @@ def _attributes(
     if len(units) == 1:
         attributes["units"] = units.pop()
     nodata = {band.get("nodata") for band in described}
-    if all(_categorical(band) for band in described) and len(nodata) == 1 and None not in nodata:
+    if all(is_categorical(band) for band in described) and len(nodata) == 1 and None not in nodata:
         attributes["nodata"] = nodata.pop()
     return attributes
-
-
-def _record(items: Sequence[Document], *, collection: str, assets: Sequence[str]) -> None:
-    """Append what was opened to the run's record of inputs, each asset once a process."""
-    run_dir = os.environ.get("SWATH_RUN_DIR")
-    if not run_dir:
-        return
-    lines = []
-    with _lock:
-        for item in items:
-            for name in assets:
-                asset = item["assets"].get(name)
-                key = (run_dir, collection, item["id"], name)
-                if asset is None or key in _recorded:
-                    continue
-                _recorded.add(key)
-                entry = {"collection": collection, "item": item["id"], "asset": name, "href": asset["href"]}
-                # A multihash: 1220 says sha2-256 and its length.
-                checksum = str(asset.get("file:checksum", ""))
-                lines.append(json.dumps({**entry, "sha256": checksum[4:]} if checksum.startswith("1220") else entry))
-        if lines:
-            with (Path(run_dir) / "out" / "inputs.jsonl").open("a") as record:
-                record.write("\n".join(lines) + "\n")

@@ -13,6 +13,7 @@ import swath
 from shapely.geometry import box
 from swath.client.errors import Invalid, NotFound, SwathError
 from swath_archive.store.catalogue import Catalogue
+from swath_archive.store.cog import write_cog
 
 WEST, NORTH = 640000.0, 5680000.0
 
@@ -235,6 +236,28 @@ def test_scenes_that_mean_different_things_are_read_apart(
         np.testing.assert_allclose(cube.isel(t=day).sel(bands="B04").values, wanted, atol=1e-6)
 
 
+def test_scenes_of_one_day_that_mean_different_things_are_one_step(
+    small: ModuleType, small_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(shutil.copytree(small_archive, tmp_path / "archive"))
+    path = root / "reflectance/reflectance-20230407/reflectance-20230407.json"
+    item = json.loads(path.read_text())
+    item["properties"]["datetime"] = "2023-04-02T00:00:15Z"
+    item["assets"]["B04"]["bands"][0]["raster:offset"] = -0.1
+    path.write_text(json.dumps(item))
+    gap = small.numbers(0, "B04")
+    gap[:9, :9] = 65535
+    folder = root / "reflectance/reflectance-20230402"
+    write_cog(folder / "B04.tif", gap, band=small.REFLECTANCE.bands[0], grid=small.GRID, tags={})
+    monkeypatch.setenv("SWATH_ARCHIVE", str(root))
+    cube = swath.open_cube("reflectance", bands=["B04"])
+    assert [str(moment)[:10] for moment in cube.t.values] == ["2023-04-02", "2023-04-12"]
+    values = cube.isel(t=0, bands=0).values
+    np.testing.assert_allclose(values[:9, :9], small.numbers(1, "B04")[:9, :9] * 0.0001 - 0.1, atol=1e-6)
+    np.testing.assert_allclose(values[9:50, 9:50], small.numbers(0, "B04")[9:50, 9:50] * 0.0001, rtol=1e-6)
+    assert np.isnan(values[-5:, -5:]).all()
+
+
 def test_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWATH_ARCHIVE", str(tmp_path))
     with pytest.raises(NotFound, match="there is no archive in"):
@@ -245,3 +268,29 @@ def test_no_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(NotFound, match="no archive is named"):
         swath.collections()
+
+
+def test_a_band_that_some_scenes_lack(
+    small: ModuleType, small_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(shutil.copytree(small_archive, tmp_path / "archive"))
+    for day, lacking in (("20230402", ("SCL",)), ("20230407", ("SCL", "B08")), ("20230412", ("SCL",))):
+        path = root / f"reflectance/reflectance-{day}/reflectance-{day}.json"
+        item = json.loads(path.read_text())
+        for name in lacking:
+            del item["assets"][name]
+        path.write_text(json.dumps(item))
+    monkeypatch.setenv("SWATH_ARCHIVE", str(root))
+    area = _utm((0, 5), (0, 5))
+    cube = swath.open_cube("reflectance", spatial_extent=area)
+    # A band that no scene has is not there; one that some have is NaN in the others.
+    assert list(cube.bands.values) == ["B04", "B08"]
+    assert cube.chunks is not None
+    gaps = cube.isnull().all(["x", "y"])
+    assert gaps.sel(bands="B04").values.tolist() == [False, False, False]
+    assert gaps.sel(bands="B08").values.tolist() == [False, True, False]
+    np.testing.assert_allclose(
+        cube.isel(t=2).sel(bands="B08").values, small.numbers(2, "B08")[:5, :5] * 0.0001, rtol=1e-6
+    )
+    with pytest.raises(NotFound, match="has the band SCL"):
+        swath.open_cube("reflectance", bands=["SCL"], spatial_extent=area)

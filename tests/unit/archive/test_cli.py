@@ -83,3 +83,25 @@ def test_options_that_are_no_values(tmp_path: Path, arguments: list[str], words:
     shown = run.invoke(app, ["add", "x.tif", "--collection", "c", "--path", str(tmp_path), *arguments])
     assert shown.exit_code == 2
     assert words in shown.stderr
+
+
+def test_an_address_is_no_folder() -> None:
+    shown = run.invoke(app, ["list"], env={"SWATH_ARCHIVE": "https://archive.example/"})
+    assert shown.exit_code == 2
+    assert "--path" in shown.stderr
+
+
+def test_the_environment_says_where_it_is(small_archive: Path) -> None:
+    shown = run.invoke(app, ["list", "--json"], env={"SWATH_ARCHIVE": str(small_archive)})
+    assert [row["collection"] for row in json.loads(shown.stdout)] == ["odd-grid", "reflectance"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path, small: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    from swath_archive.sources import sentinel
+
+    monkeypatch.setattr(sentinel, "batches", lambda _: iter(small.batches()))
+    (tmp_path / "file").write_text("in the way")
+    shown = run.invoke(app, ["init", "--path", str(tmp_path / "file/archive"), "--from", str(tmp_path), "--no-sample"])
+    assert shown.exit_code == 1
+    assert "Traceback" not in shown.output
+    assert "irectory" in shown.stderr
