@@ -72,7 +72,8 @@ def _vegetation_index(red: Field, *, valid: Mask, day: int) -> Field:
     shift = 25 * _smooth_noise(red.shape, seed=SEED, cells=6)
     # The southern summer crop is harvested in March; the next one comes up in October.
     green = 1 / (1 + np.exp((day - 85 + shift) / 10)) + 1 / (1 + np.exp(-(day - 285 + shift) / 12))
-    curve: Field = 0.14 + 0.70 * (0.25 + 0.75 * canopy) * np.clip(green, 0, 1)
+    # Something green stays between the crops, the more the denser they were.
+    curve: Field = 0.14 + 0.12 * canopy + 0.58 * (0.25 + 0.75 * canopy) * np.clip(green, 0, 1)
     return curve
 
 
