@@ -90,7 +90,7 @@ def store(name: str, form: Form, *, write: Callable[[Path], None], description: 
     """
     run = run_folder()
     if run is None:
-        return _place(Path.cwd() / "outputs" / f"{name}{form.suffix}", write)
+        return _place(_desk_folder() / f"{name}{form.suffix}", write)
     out = run / "out"
     with _record(run / OUTPUTS) as (known, append):
         if name in known:
@@ -112,6 +112,13 @@ def store(name: str, form: Form, *, write: Callable[[Path], None], description: 
         )
         append(record.as_dict())
     return path
+
+
+def _desk_folder() -> Path:
+    """``./outputs/``; beside a notebook that lies where nobody may write, as the samples do, ``~/outputs/``."""
+    here = Path.cwd() / "outputs"
+    writable = os.access(here if here.is_dir() else here.parent, os.W_OK)
+    return here if writable else Path.home() / "outputs"
 
 
 def _place(path: Path, write: Callable[[Path], None]) -> Path:
