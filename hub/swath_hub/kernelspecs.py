@@ -34,6 +34,14 @@ _SETTINGS: dict[str, object] = {
         "jpserver_extensions": {"jupyter_lsp": False},
     },
 }
+#: Parts of JupyterLab's page that are not started: what asks everybody whether to fetch news, and what asks the server
+#: for language servers.
+_WITHOUT = (
+    "@jupyterlab/apputils-extension:announcements",
+    "@jupyterlab/fileeditor-extension:language-server",
+    "@jupyterlab/lsp-extension",
+    "@jupyterlab/notebook-extension:language-server",
+)
 
 
 @dataclass(frozen=True)
@@ -87,9 +95,12 @@ def write(folder: Path, environments: list[Environment]) -> None:
         place.mkdir(parents=True, exist_ok=True)
         write_whole(place / "kernel.json", json.dumps(_spec(environment), indent=1), mode=0o644)
     settings = folder / "settings"
-    settings.mkdir(parents=True, exist_ok=True)
+    page = settings / "labconfig"
+    page.mkdir(parents=True, exist_ok=True)
     write_whole(settings / "jupyter_server_config.json", json.dumps(_SETTINGS, indent=1), mode=0o644)
-    for made in (folder, settings, kernels, *kernels.glob("*")):
+    without = {"disabledExtensions": dict.fromkeys(_WITHOUT, True)}
+    write_whole(page / "page_config.json", json.dumps(without, indent=1), mode=0o644)
+    for made in (folder, settings, page, kernels, *kernels.glob("*")):
         if made.is_dir():
             made.chmod(0o755)
 
