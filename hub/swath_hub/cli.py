@@ -16,6 +16,7 @@ from swath_hub.folder import DataFolder, default_root
 
 #: Exit code of `status` when nothing runs: what the `swath` command says of a server that does not answer.
 NOT_RUNNING = 8
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 Data = Annotated[Path | None, typer.Option(help="Data folder [default: $SWATH_DATA or ~/.local/share/swath]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
@@ -127,7 +128,11 @@ def _announce(folder: DataFolder, state: Any, *, hub: int, as_json: bool, exits:
     else:
         if folder.initial_password.exists():
             say(f"Sign in as {start.INITIAL_ADMIN!r} with the password in {folder.initial_password}")
-        say(f"The log is {folder.log}; `swath down` ends it all.")
+        say(f"The log is {folder.log}")
+        stop = "`swath down`" if exits else "Ctrl-C ends the hub and leaves users' servers and runs going; `swath down`"
+        say(f"{stop} ends it all.")
+        if state.bind not in _LOOPBACK:
+            say(f"Warning: {state.bind} is reached from outside and speaks without TLS; put a proxy with TLS in front.")
     if exits:
         raise typer.Exit(1 if closed else 0)
     os._exit(0)

@@ -51,7 +51,8 @@ def _service(name: str, port: int, *, command: list[str], environment: dict[str,
         "command": ends_with_hub(command),
         "environment": {**kept_environment(), "HOME": str(cwd), "PYTHONUNBUFFERED": "1", **environment},
         "cwd": str(cwd),
-        "display": name == "marketplace",
+        # The hub's page lists services that have pages for people; these have addresses for programs.
+        "display": False,
         "oauth_no_confirm": True,
         # A browser's cookie reads; what changes something needs a token in a header.
         "oauth_client_allowed_scopes": [Scope.READ.value, f"access:services!service={name}"],

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,24 @@ def test_a_second_copy_runs_beside(copy: Any, second_copy: Any) -> None:
     running = [path for path in Path("/proc").glob("[0-9]*/environ") if _mentions(path, str(second_copy.data))]
     assert not running
     assert json.loads(second_copy.swath("down", "--json").stdout)["hub"] is False
+
+
+def test_in_the_foreground_it_tells_and_ends_with_ctrl_c(second_copy: Any, wait: Any) -> None:
+    command = [sys.executable, "-m", "swath_hub", "up", "--data", str(second_copy.data), *second_copy.options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as hub:
+        assert hub.stdout is not None
+        lines = []
+        while not (lines and "swath down" in lines[-1]):
+            lines.append(hub.stdout.readline())
+            assert lines[-1], lines
+        text = "".join(lines)
+        assert text.count("ready after") == 5
+        assert "secrets/initial-password" in text
+        assert (second_copy.data / "secrets" / "initial-password").read_text().strip() not in text
+        assert hub.pid == second_copy.state["hub"]["pid"]
+        os.killpg(hub.pid, signal.SIGINT)
+        assert hub.wait(timeout=30) == 0
+    wait(lambda: not [p for p in Path("/proc").glob("[0-9]*/environ") if _mentions(p, str(second_copy.data))])
 
 
 def _mentions(environ: Path, text: str) -> bool:

@@ -100,3 +100,50 @@ def test_a_server_that_died_while_the_hub_was_down_is_not_taken_for_another(
     assert mortal.answer("answer = 1") == 1
     mortal.stop()
     assert Path(f"/proc/{os.getpid()}").exists()
+
+
+PUBLISH = """
+import swath
+from nbformat import v4, write
+cells = [
+    v4.new_code_cell("seconds: float = 1.0  # How long to sleep", metadata={"tags": ["parameters"]}),
+    v4.new_code_cell("import time\\nimport swath\\ntime.sleep(seconds)\\nswath.emit('slept', seconds)"),
+]
+about = {"name": "sleeper", "title": "Sleeper", "summary": "Sleeps and says how long.", "version": "1.0.0",
+         "license": "Apache-2.0", "environment": "eo", "resources": {"cpus": 1, "memory_mb": 1024, "wall_seconds": 120}}
+kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+for number, cell in enumerate(cells):
+    cell["id"] = f"cell-{number}"
+write(v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "swath": about}), "/home/ada/sleeper.ipynb")
+swath.publish("/home/ada/sleeper.ipynb")
+"""
+
+
+def test_a_run_goes_on_while_the_hub_is_down(copy: Any, ada: Any, wait: Callable[..., Any]) -> None:
+    ada.run(PUBLISH)
+    ada.run("run = swath.run('ada/sleeper@^1', seconds=12.0)")
+    wait(lambda: ada.answer("answer = run.refresh().status") == "running", seconds=60)
+    copy.swath("down", "--keep")
+    wardens = list((copy.data / "marketplace" / "runs").glob("*/warden/warden.json"))
+    assert [start_time(json.loads(path.read_text())["pid"]) for path in wardens] != [None]
+    copy.start()
+    assert ada.answer("run.wait()\nanswer = run.status", seconds=120) == "finished"
+
+
+def test_ending_all_ends_runs_too(copy: Any, ada: Any, wait: Callable[..., Any]) -> None:
+    ada.run(PUBLISH)
+    ada.run("run = swath.run('ada/sleeper@^1', seconds=90.0)")
+    wait(lambda: ada.answer("answer = run.refresh().status") == "running", seconds=60)
+    ended = json.loads(copy.swath("down", "--json").stdout)["sandboxes"]
+    assert ended["runs"] == 1
+    assert ended["JupyterLab servers"] >= 1
+    wardens = list((copy.data / "marketplace" / "runs").glob("*/warden/warden.json"))
+    assert {start_time(json.loads(path.read_text())["pid"]) for path in wardens} == {None}
+    copy.start()
+    ada.start()
+    ada.kernel = ""
+
+    def told() -> bool:
+        return bool(ada.answer("import swath\nanswer = swath.runs()[0].status") == "error")
+
+    wait(told, seconds=60, what="the run is told as ended")
