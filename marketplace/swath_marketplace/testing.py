@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from swath_quota.client import FakeQuotaClient
+from swath_sandbox import Allow, SandboxUnavailable, check_isolation
 from swath_service.actor import Actor, ActorKind, Scope
 
 from swath_marketplace.api.app import make_app
@@ -92,6 +93,22 @@ def write_environment(data: Path, *, python: str, name: str = "eo", lock: str = 
         "editable": editable,
     }
     (folder / "environment.json").write_text(json.dumps(described))
+
+
+def given_up() -> frozenset[Allow]:
+    """What of the sandbox cannot be had where the tests run: control groups, for a user whom nobody delegated any.
+
+    Raises
+    ------
+    SandboxUnavailable
+        When not even bubblewrap works.
+    """
+    try:
+        check_isolation()
+    except SandboxUnavailable:
+        check_isolation({Allow.NO_CGROUPS})
+        return frozenset({Allow.NO_CGROUPS})
+    return frozenset()
 
 
 @dataclass

@@ -18,7 +18,7 @@ from swath_marketplace.executors.fake import FakeExecutor, process_end
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor, Package, Seen, StartFailed
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.testing import notebook
+from swath_marketplace.testing import given_up, notebook
 from swath_sandbox import UidRegistry, warden
 
 RUN = Run(
@@ -83,7 +83,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         return LocalExecutor(
             folders=folders,
             uids=UidRegistry(tmp_path / "uids" / "uids.json"),
-            settings=LocalSettings(archive=None, grace_seconds=1),
+            settings=LocalSettings(archive=None, grace_seconds=1, allow=given_up()),
         )
 
     # Control groups are the machine's: two tests at once must not share a name.
@@ -184,7 +184,9 @@ def test_a_stop_between_prepare_and_launch_wins(tmp_path: Path) -> None:
     """A service that was asleep between writing the folder and launching finds that it may not."""
     folders = RunFolders(tmp_path / "runs")
     executor = LocalExecutor(
-        folders=folders, uids=UidRegistry(tmp_path / "uids.json"), settings=LocalSettings(archive=None)
+        folders=folders,
+        uids=UidRegistry(tmp_path / "uids.json"),
+        settings=LocalSettings(archive=None, allow=given_up()),
     )
     run = replace(RUN, id=f"{RUN.id}{time.monotonic_ns()}")
     folder, package = folders.of(run.id), _package(notebook(parameters=""))

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from swath_marketplace.testing import write_environment
+from swath_marketplace.testing import given_up, write_environment
 
 
 def _load(name: str) -> ModuleType:
@@ -30,15 +30,19 @@ def _data(path: Path) -> Path:
     return path
 
 
+def _allowed() -> dict[str, str]:
+    return {f"SWATH_ALLOW_{allow.name}": "1" for allow in given_up()}
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Services that a module's tests share and leave alone."""
-    with _load("stack").Stack(_data(tmp_path_factory.mktemp("swath"))) as stack:
+    with _load("stack").Stack(_data(tmp_path_factory.mktemp("swath")), environment=_allowed()) as stack:
         yield stack
 
 
 @pytest.fixture
 def own_stack(tmp_path: Path) -> Iterator[Any]:
     """Services of the test's own, to be killed."""
-    with _load("stack").Stack(_data(tmp_path)) as stack:
+    with _load("stack").Stack(_data(tmp_path), environment=_allowed()) as stack:
         yield stack

@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from swath_marketplace.testing import notebook
+from swath_marketplace.testing import given_up, notebook
+from swath_sandbox import Allow
 
 pytestmark = pytest.mark.integration
 
@@ -69,6 +70,9 @@ def wait(client: httpx.Client, run_id: str, *statuses: str, seconds: float = 120
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_ends_truthfully(stack: Any, case: str) -> None:
     cells, resources, status, code, cell = CASES[case]
+    measured = Allow.NO_CGROUPS not in given_up()
+    if code == "memory-limit" and not measured:
+        pytest.skip("without control groups nothing bounds memory")
     name = "case-" + hashlib.sha256(case.encode()).hexdigest()[:8]
     ada, bob = stack.client("ada"), stack.client("bob")
     publish(ada, name, cells, resources)
@@ -87,7 +91,7 @@ def test_a_run_ends_truthfully(stack: Any, case: str) -> None:
     after = stack.client("bob", service="quota").get("wallet").json()
     assert before["balance"] - after["balance"] == run["cost_millicredits"]
     assert 2000 < run["cost_millicredits"] <= run["quote_millicredits"]
-    assert run["usage"]["cpu_seconds"] > 0
+    assert (run["usage"]["cpu_seconds"] > 0) == measured
     assert _left_behind(run["id"]) == []
 
 
