@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -84,9 +85,23 @@ def start(data: Path, stack: ExitStack) -> str:
     """Start Swath, wait until every door answers, and see to it that it ends; returns its public address."""
     began = time.monotonic()
     stack.callback(subprocess.run, [SWATH, "down", "--data", str(data)], capture_output=True, check=False)
-    told = json.loads(swath("up", "--detach", "--data", str(data), "--json"))
+    try:
+        told = json.loads(swath("up", "--detach", "--data", str(data), "--json"))
+    except DemoFailed as failure:
+        if '"port-taken"' not in str(failure):
+            raise
+        # The port of the last time is somebody else's now: for lasting servers a reason to stop, not for a demo.
+        say.print("  the port of the last time is taken; choosing another")
+        told = json.loads(swath("up", "--detach", "--data", str(data), "--port", str(free_port()), "--json"))
     say.print(f"  {told['url']} · every door answered after {time.monotonic() - began:.1f} s")
     return str(told["url"])
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def newcomer(data: Path, name: str) -> str:
@@ -124,23 +139,24 @@ def call(url: str, token: str, reference: str, collections: list[str], results: 
     return run
 
 
-def results_table(run: dict[str, Any], folder: Path) -> Table:
-    """Where each output lies and its digest."""
-    table = Table("output", "file", "media type", "bytes", "sha256", box=None, pad_edge=False)
+def results_lines(run: dict[str, Any], folder: Path) -> list[str]:
+    """Where each output lies, and its digest."""
     files = {path.name.partition(".")[0]: path for path in sorted(folder.iterdir())}
-    for output in run["outputs"]:
-        path = files.get(output["name"])
-        where = os.path.relpath(path) if path else output["href"]
-        table.add_row(output["name"], where, output["media_type"], str(output["bytes"]), output["sha256"][:16] + "…")
-    return table
+    return [
+        f"{os.path.relpath(files[output['name']])}  {output['media_type'].partition(';')[0]}, {output['bytes']:,} bytes\n"
+        f"            sha256:{output['sha256']}"
+        for output in run["outputs"]
+    ]
 
 
 def inputs_line(run: dict[str, Any]) -> str:
     """What went in, as the run recorded it: how many assets, and the first digests."""
     seen = run["inputs"]
-    first = ", ".join(f"{item['item']}/{item['asset']} sha256:{(item.get('sha256') or '?')[:12]}…" for item in seen[:3])
+    lines = [f"{one['item']}/{one['asset']} sha256:{one.get('sha256') or '?'}" for one in seen[:3]]
+    first = "".join(f"\n            {line}" for line in lines)
     collections = ", ".join(sorted({item["collection"] for item in seen}))
-    return f"{len(seen)} assets of {collections}: {first}{', …' if len(seen) > 3 else ''}"
+    rest = f"\n            … `swath status {run['id']} --json` lists all" if len(seen) > 3 else ""
+    return f"{len(seen)} assets of {collections}{first}{rest}"
 
 
 def wallet_line(name: str, url: str, token: str) -> str:
@@ -158,8 +174,8 @@ def tell(version: dict[str, Any], run: dict[str, Any], results: Path) -> None:
     cost, held = run["cost_millicredits"] / 1000, run["quote_millicredits"] / 1000
     say.print(f"  cost      {cost:.3f} credits (at most {held:.3f} were held)")
     say.print(f"  went in   {inputs_line(run)}")
-    say.print("  came out")
-    say.print(results_table(run, results))
+    for number, line in enumerate(results_lines(run, results)):
+        say.print(f"  {'' if number else 'came out':<10}{escape(line)}")
 
 
 def walk(data: Path, *, stay: bool, stack: ExitStack) -> int:

@@ -121,7 +121,8 @@ def let_go(run_id: str) -> None:
 
 
 def _display(run: Run, *, follow: bool, as_json: bool) -> Display:
-    if follow or as_json:
+    if as_json:
         return Silent()
     title = clean(f"{run.algorithm}@{run.version}")
-    return Bar(title) if sys.stderr.isatty() else Lines(title, stream=sys.stderr)
+    # A bar would be torn by the log's lines, so both are told line by line.
+    return Bar(title) if sys.stderr.isatty() and not follow else Lines(title, stream=sys.stderr)

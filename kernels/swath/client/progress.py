@@ -43,11 +43,10 @@ class Lines:
 
     def show(self, *, status: str, fraction: float, note: str) -> None:
         """Write a line if there is something new to say."""
-        del note
         now = (status, int(fraction * 10) if status == "running" else 0)
         if now != self._last:
             self._last = now
-            share = f" {fraction:.0%}" if status == "running" else ""
+            share = f" {fraction:.0%}{f', {note}' if note else ''}" if status == "running" else ""
             print(f"{self._title}: {status}{share}", file=self._stream, flush=True)
 
     def close(self) -> None:
