@@ -18,7 +18,7 @@ from swath_hub.folder import DataFolder, default_root
 NOT_RUNNING = 8
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-Data = Annotated[Path | None, typer.Option(help="Data folder [default: $SWATH_DATA or ~/.local/share/swath]")]
+Data = Annotated[Path | None, typer.Option(help="Data folder; without it $SWATH_DATA, else ~/.local/share/swath")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON")]
 
 
@@ -48,21 +48,29 @@ def up(  # noqa: PLR0917 - options of a command, which nobody calls by position
         int | None, typer.Option(min=1, max=65535, help="Public port [default: the last one, or 8000]")
     ] = None,
     bind: Annotated[str, typer.Option(help="Address the public port binds")] = "127.0.0.1",
-    archive: Annotated[Path | None, typer.Option(help="Folder of the archive [default: DATA/archive]")] = None,
+    archive: Annotated[Path | None, typer.Option(help="Folder of the archive; without it DATA/archive")] = None,
     idle_timeout: Annotated[
         int, typer.Option(help="Stop a JupyterLab server nobody used for so many seconds; 0: never")
     ] = 8 * 3600,
     config: Annotated[Path | None, typer.Option(help="A JupyterHub config file, read after Swath's own")] = None,
     allow_no_bwrap: Annotated[
         bool,
-        typer.Option(help="Start without bubblewrap: users' code then sees this machine's files and processes"),
+        typer.Option(
+            "--allow-no-bwrap",
+            help="Start without bubblewrap: users' code then sees this machine's files and processes",
+        ),
     ] = False,
     allow_no_cgroups: Annotated[
         bool,
-        typer.Option(help="Start without control groups: nothing then bounds users' memory, processes and CPU"),
+        typer.Option(
+            "--allow-no-cgroups",
+            help="Start without control groups: nothing then bounds users' memory, processes and CPU",
+        ),
     ] = False,
-    detach: Annotated[bool, typer.Option(help="Return when every door is open; Swath stays")] = False,
-    logs: Annotated[bool, typer.Option(help="Write the log to the terminal instead of DATA/logs/hub.log")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when every door is open; Swath stays")] = False,
+    logs: Annotated[
+        bool, typer.Option("--logs", help="Write the log to the terminal instead of DATA/logs/hub.log")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start Swath: JupyterHub and its proxy, and under it wallets, marketplace, archive and Dask."""
@@ -140,7 +148,9 @@ def _announce(folder: DataFolder, state: Any, *, hub: int, as_json: bool, exits:
 
 def down(
     data: Data = None,
-    keep: Annotated[bool, typer.Option(help="Leave JupyterLab servers, Dask clusters and runs going")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave JupyterLab servers, Dask clusters and runs going")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """End Swath: the hub, its services, JupyterLab servers, Dask clusters and runs."""
