@@ -103,4 +103,4 @@ class Algorithm:
     versions: tuple[AlgorithmVersion, ...] = field(default=())
     """Every version, newest first; empty in a list of algorithms."""
     runs_count: int = 0
-    """Runs of all callers. Their parameters stay theirs."""
+    """Runs of all callers, where it was asked for. Their parameters stay theirs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from swath.contract.digest import version_digest
@@ -112,7 +112,8 @@ class Registry:
         NotFound
         """
         actor.require(Scope.READ)
-        return self._algorithm(parse_reference(path))
+        found = self._algorithm(parse_reference(path))
+        return replace(found, runs_count=self._store.count_runs(found.id))
 
     def search(
         self, actor: Actor, *, text: str = "", owner: str | None = None, limit: int, offset: int

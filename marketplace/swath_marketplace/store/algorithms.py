@@ -59,10 +59,16 @@ class AlgorithmStore:
             if row is None:
                 return None
             versions = self._versions(connection, [row.id])[row.id]
-            count = connection.execute(
-                sa.select(sa.func.count()).select_from(tables.runs).where(tables.runs.c.algorithm_id == row.id)
+        return _algorithm(row, versions, all_versions=True)
+
+    def count_runs(self, algorithm_id: str) -> int:
+        """How many runs there are of an algorithm, of whatever version and caller."""
+        runs = tables.runs
+        with self._database.read() as connection:
+            count: int = connection.execute(
+                sa.select(sa.func.count()).select_from(runs).where(runs.c.algorithm_id == algorithm_id)
             ).scalar_one()
-        return _algorithm(row, versions, runs_count=count, all_versions=True)
+        return count
 
     def list(
         self, *, words: Sequence[str] = (), owner: str | None = None, limit: int, offset: int
@@ -185,9 +191,7 @@ def _version(row: sa.Row[Any]) -> AlgorithmVersion:
     )
 
 
-def _algorithm(
-    row: sa.Row[Any], versions: Sequence[AlgorithmVersion], *, runs_count: int = 0, all_versions: bool = False
-) -> Algorithm:
+def _algorithm(row: sa.Row[Any], versions: Sequence[AlgorithmVersion], *, all_versions: bool = False) -> Algorithm:
     return Algorithm(
         id=row.id,
         owner=row.owner,
@@ -199,5 +203,4 @@ def _algorithm(
         updated_at=row.updated_at,
         latest=next((version for version in versions if version.yanked_at is None), None),
         versions=tuple(versions) if all_versions else (),
-        runs_count=runs_count,
     )
