@@ -72,7 +72,9 @@ def fill_archive(data: Path) -> None:
         if extra
         else "  data from the package registries alone"
     )
-    told = json.loads(swath("archive", "init", "--path", str(data / "archive"), *extra, "--json", progress=True))
+    # Said by --from or not at all: the command would take a folder that is not there from the environment.
+    init = ("archive", "init", "--path", str(data / "archive"), *extra, "--json")
+    told = json.loads(swath(*init, progress=True, SWATH_ARCHIVE_SOURCES=""))
     table = Table(box=None, pad_edge=False, show_header=False)
     for one in told["collections"]:
         kind = "[yellow]SIMULATED[/yellow]" if one["simulated"] else "real"
