@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -107,7 +108,7 @@ class Validation:
         return f"{self.verdict}\n{Findings(found=self.findings)!r}" if self.findings else self.verdict
 
     def _repr_html_(self) -> str:
-        return html_table(FINDING_COLUMNS, Findings(found=self.findings).rows(), caption=self.verdict)
+        return _verdict_html(self.verdict, self.findings)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -137,7 +138,14 @@ class PublishedVersion:
         return f"{self.verdict}\n{Findings(found=self.findings)!r}" if self.findings else self.verdict
 
     def _repr_html_(self) -> str:
-        return html_table(FINDING_COLUMNS, Findings(found=self.findings).rows(), caption=self.verdict)
+        return _verdict_html(self.verdict, self.findings)
+
+
+def _verdict_html(verdict: str, findings: Sequence[Mapping[str, Any]]) -> str:
+    """The verdict, above the table of findings where there are any."""
+    if not findings:
+        return f"<p>{html.escape(verdict)}</p>"
+    return html_table(FINDING_COLUMNS, Findings(found=tuple(findings)).rows(), caption=verdict)
 
 
 COLUMNS = ("algorithm", "latest", "title", "summary")
