@@ -101,7 +101,8 @@ class UidRegistry:
 def _book(path: Path, empty: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give the contents of a JSON file under an exclusive lock; changes are written when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(path.with_suffix(".lock"), "a", opener=_private) as lock:
+    # The whole name, so that files which differ in their suffix alone do not wait for each other.
+    with open(path.with_name(f"{path.name}.lock"), "a", opener=_private) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             text = path.read_text(encoding="utf-8")

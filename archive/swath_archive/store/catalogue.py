@@ -55,15 +55,11 @@ class Catalogue:
         if root is None:
             return []
         found = []
-        for link in root["links"]:
+        for link in _links(root):
             if link["rel"] == "child":
                 document = self._read(self.root / link["href"])
                 if document is None:
-                    raise ArchiveBroken(
-                        code="archive-broken",
-                        message=f"the catalogue links to {link['href']}, which is not there",
-                        mend="run `swath archive init` again, or restore the folder",
-                    )
+                    raise _broken(f"the catalogue links to {link['href']}, which is not there")
                 found.append(document)
         return found
 
@@ -149,11 +145,9 @@ class Catalogue:
         except NotADirectoryError:
             return None
         except ValueError as error:
-            raise ArchiveBroken(
-                code="archive-broken",
-                message=f"{path.relative_to(self.root)} is not JSON",
-                mend="run `swath archive init` again, or restore the file",
-            ) from error
+            raise _broken(f"{path.relative_to(self.root)} is not JSON") from error
+        if not isinstance(document, dict):
+            raise _broken(f"{path.relative_to(self.root)} is not a JSON object")
         return document
 
     def _write(self, path: Path, document: Document) -> None:
@@ -162,6 +156,22 @@ class Catalogue:
             # An unchanged file keeps its time: the index and readers' caches see nothing new.
             return
         write_file(path, content)
+
+
+def _broken(message: str) -> ArchiveBroken:
+    return ArchiveBroken(
+        code="archive-broken", message=message, mend="run `swath archive init` again, or restore what was there"
+    )
+
+
+def _links(root: Document) -> list[dict[str, str]]:
+    links = root.get("links")
+    if not isinstance(links, list) or not all(
+        isinstance(link, dict) and isinstance(link.get("rel"), str) and isinstance(link.get("href"), str)
+        for link in links
+    ):
+        raise _broken("catalog.json is not a STAC catalogue: its links are missing or malformed")
+    return links
 
 
 def _size(path: Path) -> int:

@@ -148,3 +148,7 @@ def test_a_broken_catalogue_is_told(small: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "odd-grid/collection.json").unlink()
     with pytest.raises(ArchiveBroken, match="not there"):
         Catalogue(tmp_path).collections()
+    for text in ("[]", "{}", '{"links": 1}', '{"links": [{"rel": "child"}]}'):
+        (tmp_path / "catalog.json").write_text(text)
+        with pytest.raises(ArchiveBroken, match=r"catalog\.json is not"):
+            Catalogue(tmp_path).collections()

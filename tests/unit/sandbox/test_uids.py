@@ -49,6 +49,13 @@ def test_block_of_a_deleted_installation_is_given_out_again(tmp_path: Path) -> N
     assert registry(tmp_path, "one.json").uid_for("run:1") != one
 
 
+@pytest.mark.timeout(20)
+def test_without_root_the_blocks_stand_beside_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert UidRegistry(tmp_path / "uids.json").uid_for("run:1") >= 1000
+    assert (tmp_path / "uids.blocks").is_file()
+
+
 def test_processes_at_once(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from swath_sandbox.uids import UidRegistry; f = Path(sys.argv[1])\n"
