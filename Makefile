@@ -33,7 +33,10 @@ lint: setup  ## ruff and the directions of imports
 types: setup ## mypy, strict
 	@$(BIN)/mypy
 
-chaos: setup 
+chaos: setup  ## kill -9 at random under load; every run must end truthfully (ARGS="--kills 200")
+	@$(BIN)/python tests/chaos/kill9.py --python $(SWATH_DATA)/environments/eo/bin/python $(ARGS)
+
+bench: setup-test  ## figures, each beside a peer or a floor in the same run
 	@$(BIN)/python bench/bench.py $(ARGS)
 
 docs: setup  ## the documentation as HTML, in build/docs
