@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL
 from swath_service.app import serve
 from swath_service.identity import HubIdentity, Identity
+from swath_service.oauth import install_sign_in
 from swath_service.settings import HubSettings
 
 from swath_archive.api.app import make_app
@@ -64,4 +65,5 @@ def main() -> None:
     """Serve, as JupyterHub's environment says."""
     settings, hub = Settings(), HubSettings.from_environment()
     app = build(settings, identity=HubIdentity(api_url=hub.api_url), prefix=hub.prefix)
+    install_sign_in(app)
     serve(app, service="archive", host=hub.host, port=hub.port, log_level=settings.log_level)

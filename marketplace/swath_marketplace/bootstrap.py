@@ -17,6 +17,7 @@ from swath_sandbox import Allow, UidRegistry
 from swath_sandbox.checks import check_isolation
 from swath_service.app import serve
 from swath_service.identity import HubIdentity, Identity
+from swath_service.oauth import install_sign_in
 from swath_service.settings import HubSettings
 
 from swath_marketplace.api.app import make_app
@@ -200,4 +201,5 @@ def main() -> None:
     settings, hub = Settings(), HubSettings.from_environment()
     quota = HttpQuotaClient(settings.quota_url, hub.api_token)
     app = build(settings, quota=quota, identity=HubIdentity(api_url=hub.api_url), prefix=hub.prefix)
+    install_sign_in(app)
     serve(app, service="marketplace", host=hub.host, port=hub.port, log_level=settings.log_level)

@@ -268,8 +268,17 @@ class BrowserSessions:
         )
 
 
+def install_sign_in(app: FastAPI) -> None:
+    """Let people sign in to `app` with a browser, where the environment tells of a hub that can; else tokens only."""
+    try:
+        settings = OAuthSettings.from_environment()
+    except SettingMissing:
+        return
+    BrowserSessions(settings).install(app)
+
+
 async def browser_actor(request: Request) -> Actor:
-    """FastAPI dependency for pages: the caller by token in the header, or by session at ``GET`` and ``HEAD``.
+    """FastAPI dependency: the caller by token in the header, or by a browser's session at ``GET`` and ``HEAD``.
 
     Raises
     ------
@@ -280,7 +289,9 @@ async def browser_actor(request: Request) -> Actor:
     """
     if token_of(request) is not None or request.method not in {"GET", "HEAD"}:
         return await current_actor(request)
-    sessions: BrowserSessions = request.app.state.browser_sessions
+    sessions: BrowserSessions | None = getattr(request.app.state, "browser_sessions", None)
+    if sessions is None:
+        return await current_actor(request)
     actor = await sessions.actor(request)
     if actor is not None:
         return actor

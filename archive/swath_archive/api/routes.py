@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from swath_service.actor import Actor, Scope
-from swath_service.identity import current_actor
+from swath_service.oauth import browser_actor
 
 from swath_archive.api import shapes
 from swath_archive.domain.errors import BadQuery
@@ -26,7 +26,7 @@ def current_archive(request: Request) -> Archive:
     return archive
 
 
-Asking = Annotated[Actor, Depends(current_actor)]
+Asking = Annotated[Actor, Depends(browser_actor)]
 AtArchive = Annotated[Archive, Depends(current_archive)]
 
 

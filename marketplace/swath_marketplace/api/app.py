@@ -13,7 +13,7 @@ from swath_service.app import create_app
 from swath_service.identity import Identity
 
 from swath_marketplace.api import algorithms, runs
-from swath_marketplace.api.context import Context
+from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
 from swath_marketplace.services.reconciler import Reconciler
@@ -45,6 +45,12 @@ def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, pr
     async def health() -> dict[str, str]:
         """Whether the service answers; needs no token."""
         return {"status": "ok"}
+
+    @app.get(f"{base}/", tags=["about"])
+    async def about(actor: Caller) -> dict[str, object]:
+        """What this is, who you are here, and where to go on."""
+        doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
+        return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (algorithms.router, runs.router):
         app.include_router(router, prefix=base)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from swath_service.actor import Actor
-from swath_service.identity import current_actor
+from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.events import EventLogs
@@ -35,6 +35,6 @@ def context_of(request: Request) -> Context:
 
 
 Services = Annotated[Context, Depends(context_of)]
-Caller = Annotated[Actor, Depends(current_actor)]
+Caller = Annotated[Actor, Depends(browser_actor)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]

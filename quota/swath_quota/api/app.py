@@ -37,6 +37,14 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
         lifespan=lifespan,
     )
     app.state.desk = desk
+    base = prefix.rstrip("/")
+
+    @app.get(f"{base}/", tags=["about"])
+    async def about(actor: wallets.Caller) -> dict[str, object]:
+        """What this is, who you are here, and where to go on."""
+        doors = {name: f"{base}/{name}" for name in ("wallet", "wallet/entries", "tiers", "prices", "openapi.json")}
+        return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
+
     for router in (holds.router, wallets.router):
-        app.include_router(router, prefix=prefix.rstrip("/"))
+        app.include_router(router, prefix=base)
     return app

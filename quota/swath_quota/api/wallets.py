@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from swath_service.actor import Actor
-from swath_service.identity import current_actor
+from swath_service.oauth import browser_actor
 
 from swath_quota import services
 from swath_quota.api.desk import current_desk
@@ -18,7 +18,7 @@ from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk
 
 router = APIRouter(tags=["wallets"])
-Caller = Annotated[Actor, Depends(current_actor)]
+Caller = Annotated[Actor, Depends(browser_actor)]
 AtDesk = Annotated[Desk, Depends(current_desk)]
 
 

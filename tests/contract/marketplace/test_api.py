@@ -56,6 +56,7 @@ async def test_health_needs_no_token(http: httpx.AsyncClient) -> None:
 
 
 DOORS = [
+    ("GET", ""),
     ("GET", "environments"),
     ("POST", "validate"),
     ("POST", "algorithms"),
