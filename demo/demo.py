@@ -114,17 +114,16 @@ def newcomer(data: Path, name: str) -> str:
     return str(json.loads(swath("user", "passcode", name, "--data", str(data), "--json"))["passcode"])
 
 
-def publish(author: Person, token: str) -> dict[str, Any]:
-    """Publish the shipped notebook from a kernel of the author's own JupyterLab."""
+def publish(author: Person, token: str) -> dict[str, dict[str, Any]]:
+    """Publish the shipped notebooks from a kernel of the author's own JupyterLab; versions by algorithm."""
     printed = author.execute(
         token,
         "import json, pathlib, swath\n"
-        "path = next(pathlib.Path.home().glob('samples/**/ndvi-timeseries/notebook.ipynb'))\n"
-        "version = swath.publish(path)\n"
-        "print(json.dumps({'ref': str(version), 'digest': version.digest}))",
+        "paths = sorted(pathlib.Path.home().glob('samples/algorithms/*/notebook.ipynb'))\n"
+        "versions = [swath.publish(path) for path in paths]\n"
+        "print(json.dumps([{'name': v.name, 'ref': str(v), 'digest': v.digest, 'new': v.created} for v in versions]))",
     )
-    told: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
-    return told
+    return {version["name"]: version for version in json.loads(printed.strip().splitlines()[-1])}
 
 
 def call(url: str, token: str, reference: str, collections: list[str], results: Path) -> dict[str, Any]:
@@ -143,12 +142,13 @@ def call(url: str, token: str, reference: str, collections: list[str], results: 
 
 def results_lines(run: dict[str, Any], folder: Path) -> list[str]:
     """Where each output lies, and its digest."""
-    files = {path.name.partition(".")[0]: path for path in sorted(folder.iterdir())}
-    return [
-        f"{os.path.relpath(files[output['name']])}  {output['media_type'].partition(';')[0]}, {output['bytes']:,} bytes\n"
-        f"            sha256:{output['sha256']}"
-        for output in run["outputs"]
-    ]
+    files = {path.name.partition(".")[0]: os.path.relpath(path) for path in sorted(folder.iterdir())}
+    lines = []
+    for output in run["outputs"]:
+        kind = output["media_type"].partition(";")[0]
+        lines.append(f"{files[output['name']]}  {kind}, {output['bytes']:,} bytes")
+        lines.append(f"  sha256:{output['sha256']}")
+    return lines
 
 
 def inputs_line(run: dict[str, Any]) -> str:
@@ -199,9 +199,11 @@ def walk(data: Path, *, stay: bool, stack: ExitStack) -> int:
     stack.callback(author.stop, tokens[AUTHOR])
     say.print(f"  {lab} · ready after {time.monotonic() - at:.1f} s")
 
-    step(f"{AUTHOR} publishes ndvi-timeseries from a kernel of that JupyterLab")
-    version = publish(author, tokens[AUTHOR])
-    say.print(f"  {version['ref']}  {version['digest']}")
+    step(f"{AUTHOR} publishes the shipped algorithms from a kernel of that JupyterLab")
+    versions = publish(author, tokens[AUTHOR])
+    for one in versions.values():
+        say.print(f"  {one['ref']}  {one['digest']}{'' if one['new'] else '  (published before, unchanged)'}")
+    version = versions["ndvi-timeseries"]
 
     step(f"{CALLER} calls it as a service")
     known = json.loads(swath("archive", "list", "--path", str(data / "archive"), "--json"))
