@@ -1,4 +1,4 @@
-"""Whole copies of Swath on data folders of their own, as an operator starts them: with `swath up`, `user` and `down`."""
+"""Whole copies of Swath on data folders of their own, started as an operator does: with `swath up`."""
 
 from __future__ import annotations
 

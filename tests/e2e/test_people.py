@@ -26,11 +26,13 @@ def runs(copy: Any, tokens: dict[str, str], until: Any) -> dict[str, str]:
     """Each one's run of the shipped `echo`."""
     for token in tokens.values():
         copy.as_user(token, "publish", str(ROOT / "algorithms" / "echo" / "notebook.ipynb"))
-    started = {}
-    for name, token in tokens.items():
-        started[name] = copy.post(RUNS, token, {"algorithm": "mia/echo@^1", "parameters": ECHO}).json()["id"]
-    for name, run in started.items():
-        until(lambda: copy.get(f"{RUNS}/{run}", tokens[name]).json()["status"] == "finished", what=f"{name}'s run ends")
+    wanted = {"algorithm": "mia/echo@^1", "parameters": ECHO}
+    started = {name: copy.post(RUNS, token, wanted).json()["id"] for name, token in tokens.items()}
+
+    def statuses() -> set[str]:
+        return {copy.get(f"{RUNS}/{run}", tokens[name]).json()["status"] for name, run in started.items()}
+
+    until(lambda: statuses() == {"finished"}, what="both runs are over")
     return started
 
 

@@ -15,13 +15,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TUTORIALS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SHIPPED = [*TUTORIALS, *sorted((ROOT / "algorithms").glob("*/notebook.ipynb"))]
-#: In her kernel: the hub's Python, which the server itself runs on, has nbval; the notebooks' kernel is the environment's.
+#: Runs in her kernel. The hub's Python, on which the server itself runs, has nbval; what nbval starts is the
+#: environment's kernel.
 NBVAL = """
 import json, os, subprocess
 done = subprocess.run(
-    [{python!r}, "-m", "pytest", "-p", "nbval.plugin", "-p", "no:cacheprovider", "-p", "no:asyncio", "-o", "addopts=",
-     "--rootdir", os.path.dirname({path!r}), "-c", os.devnull, "--color=no", "-v", "--nbval-lax",
-     "--nbval-cell-timeout=120", {path!r}],
+    [{python!r}, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", "-c", os.devnull,
+     "--rootdir", os.path.dirname({path!r}), "--color=no", "--nbval-lax", "--nbval-cell-timeout=120", {path!r}],
     cwd="/tmp", env={{**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}}, capture_output=True, text=True,
 )
 print(json.dumps({{"exit_code": done.returncode, "said": done.stdout + done.stderr}}))
