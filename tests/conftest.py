@@ -48,3 +48,15 @@ def postgres_database(postgres_cluster: object) -> Iterator[str]:
     """SQLAlchemy's URL of a new, empty database, dropped after the test."""
     with postgres_cluster.database() as url:  # type: ignore[attr-defined]
         yield url
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (``-n 2 --dist loadgroup``) a file stays on one worker, as its fixtures are made once a file.
+
+    What walks a whole Swath stays together: it shares one.
+    """
+    for item in items:
+        kind = item.path.relative_to(Path(__file__).parent).parts[0]
+        group = "whole" if kind in {"e2e", "notebooks"} else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
