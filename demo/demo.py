@@ -119,8 +119,16 @@ def publish(author: Person, token: str) -> dict[str, dict[str, Any]]:
     printed = author.execute(
         token,
         "import json, pathlib, swath\n"
+        "def publish(path):\n"
+        "    try:\n"
+        "        return swath.publish(path)\n"
+        "    except swath.SwathError as error:\n"
+        "        if error.code != 'version-exists':\n"
+        "            raise\n"
+        "        # Notebook or environment changed since it was published here: it takes the next number.\n"
+        "        return swath.publish(path, version=error.extra['least_version'])\n"
         "paths = sorted(pathlib.Path.home().glob('samples/algorithms/*/notebook.ipynb'))\n"
-        "versions = [swath.publish(path) for path in paths]\n"
+        "versions = [publish(path) for path in paths]\n"
         "print(json.dumps([{'name': v.name, 'ref': str(v), 'digest': v.digest, 'new': v.created} for v in versions]))",
     )
     return {version["name"]: version for version in json.loads(printed.strip().splitlines()[-1])}
