@@ -89,7 +89,7 @@ class Registry:
             raise Invalid(
                 code="notebook-invalid",
                 message="this notebook cannot be published as it stands",
-                mend="mend what the findings name; `swath publish --check` shows them without publishing",
+                mend="mend what the findings name; `swath validate` shows them without publishing",
                 findings=checked.findings,
             )
         made, wanted = self._version(checked, owner=owner), version or checked.metadata.get("version")
