@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 import pytest
+from swath_hub import ports, state
 from swath_sandbox.checks import check_isolation
 from swath_sandbox.errors import SandboxUnavailable
 from swath_sandbox.processes import start_time
@@ -207,6 +208,9 @@ class House:
         place.chmod(0o755)
         copy = Copy(place / "data")
         self._kept.callback(copy.end)
+        copy.data.mkdir()
+        # Two copies that start at the same time, beside other tests, would both take the usual port for free.
+        state.save(copy.data / "state.json", state.State(ports={ports.PUBLIC: ports.pick(())}))
         described = copy.data / "environments" / "eo" / "environment.json"
         described.parent.mkdir(parents=True)
         described.write_text(json.dumps(environment()))

@@ -91,6 +91,46 @@ def test_a_signed_in_person_makes_a_token_and_sees_her_own_runs_with_it(
     assert copy.get(f"{RUNS}/{runs['mia']}", token).json()["status"] == "finished"
 
 
+def test_a_person_opens_her_runs_in_the_browser_and_not_another_ones(
+    visitor: Callable[[], Any], copy: Any, runs: dict[str, str]
+) -> None:
+    """The service sends her to the hub to sign in, and gets her back to what she asked for."""
+    mia = visitor()
+    mia.goto(RUNS)
+    assert "/hub/login" in mia.page.url
+    mia.sign_in("mia", copy.passcode("mia"))
+    assert mia.page.url == f"{copy.url}{RUNS}"
+    told = json.loads(mia.page.inner_text("pre"))
+    assert [run["id"] for run in told["runs"]] == [runs["mia"]]
+    assert json.loads(mia.goto(f"{RUNS}/{runs['mia']}").text())["status"] == "finished"
+    # Her token stays with the service: the browser holds but the name of a session.
+    cookies = {cookie["name"]: cookie for cookie in mia.page.context.cookies()}
+    assert cookies["swath-marketplace-session"]["httpOnly"]
+
+    assert mia.complaints == []
+    answer = mia.goto(f"{RUNS}/{runs['noa']}")
+    assert answer.status == 404
+    assert json.loads(answer.text())["code"] == "no-such-run"
+    assert mia.goto(f"{RUNS}/{runs['noa']}/results/notebook-html").status == 404
+    assert mia.hosts == {"127.0.0.1"}
+
+
+def test_a_runs_page_is_saved_and_not_shown_as_a_page_of_ours(
+    visitor: Callable[[], Any], copy: Any, runs: dict[str, str]
+) -> None:
+    """What a notebook wrote must not act in the name of whoever looks at it."""
+    mia = visitor()
+    mia.goto(RUNS)
+    mia.sign_in("mia", copy.passcode("mia"))
+    address = f"/{RUNS}/{runs['mia']}/results/notebook-html"
+    look = f"fetch('{address}').then(answer => [answer.status, Object.fromEntries(answer.headers)])"
+    status, headers = mia.page.evaluate(look)
+    assert status == 200
+    assert headers["content-disposition"].startswith("attachment")
+    assert headers["content-security-policy"].startswith("sandbox;")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 def test_another_ones_run_is_not_there(copy: Any, tokens: dict[str, str], runs: dict[str, str]) -> None:
     for path in ("", "/log", "/events", "/results", "/results/notebook"):
         answer = copy.get(f"{RUNS}/{runs['noa']}{path}", tokens["mia"])
@@ -99,13 +139,14 @@ def test_another_ones_run_is_not_there(copy: Any, tokens: dict[str, str], runs: 
     assert copy.delete(f"{RUNS}/{runs['noa']}", tokens["mia"]).status_code == 404
 
 
-def test_a_page_of_another_origin_gets_nothing_with_her_cookies(
+def test_her_cookies_read_and_start_or_cancel_nothing(
     visitor: Callable[[], Any], copy: Any, runs: dict[str, str]
 ) -> None:
     """A cookie says who somebody is, and not that she wanted this: what changes something needs a token."""
     mia = visitor()
-    mia.goto("")
+    mia.goto(RUNS)
     mia.sign_in("mia", copy.passcode("mia"))
+    assert mia.page.url == f"{copy.url}{RUNS}"
     start = f"""
         fetch('/{RUNS}', {{
             method: 'POST',
