@@ -17,7 +17,7 @@ from swath_archive.domain.search import BBox, Place, Search
 from swath_archive.domain.times import parse_time
 from swath_archive.store.catalogue import Catalogue
 from swath_archive.store.documents import Document
-from swath_archive.store.engine import WRITING
+from swath_archive.store.engine import WRITES
 from swath_archive.store.migrate import take_turn
 from swath_archive.store.tables import CollectionRow, ItemRow, StateRow
 
@@ -126,7 +126,7 @@ class Index:
         return status.st_mtime_ns, status.st_ino, status.st_size
 
     def _rebuild(self) -> bool:
-        with Session(self._engine.execution_options(**{WRITING: True})) as session:
+        with Session(self._engine.execution_options(**{WRITES: True})) as session:
             take_turn(session.connection())
             state = session.get(StateRow, 1)
             digest = self._catalogue.digest() or ""

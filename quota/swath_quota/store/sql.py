@@ -26,7 +26,7 @@ from swath_quota.domain.holds import Hold
 from swath_quota.domain.ledger import LedgerEntry, Posting
 from swath_quota.domain.ports import Reader, Unit
 from swath_quota.store import rows, statements
-from swath_quota.store.engine import READING
+from swath_quota.store.engine import WRITES
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class SqlBooks:
         raise _unavailable(why)
 
     def read(self, work: Callable[[Reader], T]) -> T:
-        options: dict[str, Any] = {READING: True}
+        options: dict[str, Any] = {WRITES: False}
         if self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"
         try:
