@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -57,13 +58,18 @@ def postgres_database(postgres_cluster: object) -> Iterator[str]:
         yield url
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (``-n 2 --dist loadgroup``) a file stays on one worker, as its fixtures are made once a file.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Side by side (``-n 2``) a file stays on one worker, as its fixtures are made once a file.
 
-    What walks a whole Swath stays together: it shares one.
+    What walks a whole Swath stays together: it shares one. (xdist's own groups do nothing under pytest 9.2, which keeps
+    a test's id where xdist 3.8 does not write it.)
     """
-    for item in items:
-        kind = item.path.relative_to(Path(__file__).parent).parts[0]
-        group = "whole" if kind in {"e2e", "notebooks"} else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "whole" if {"e2e", "notebooks"} & set(Path(file).parts) else file
+
+    return ByFile(config, log)
