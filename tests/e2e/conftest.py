@@ -28,7 +28,7 @@ def _load(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def house(request: pytest.FixtureRequest) -> Any:
     """Makes copies of Swath, with an archive and a kernel environment."""
-    return _load("running").house(request.config)
+    return _load("running").house(request.session)
 
 
 @pytest.fixture(scope="session")

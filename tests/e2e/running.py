@@ -137,14 +137,14 @@ class Copy:
         until(lambda: not self.hub_is_alive(), what="the killed hub is gone")
 
     def end(self) -> None:
-        """End everything of this copy, by force if it must be, and remove its folder."""
+        """End everything of this copy, by force if it must be, and remove its folder; also when interrupted."""
         try:
             with contextlib.suppress(Exception):
                 self.swath("down", check=False)
+        finally:
             for pid in processes(self.data):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        finally:
             shutil.rmtree(self.data.parent, ignore_errors=True)
 
 
@@ -232,10 +232,13 @@ class House:
 _KEY = pytest.StashKey[House]()
 
 
-def house(config: pytest.Config) -> House:
-    """The session's house; pytest closes it at its end, whatever happened."""
-    if _KEY not in config.stash:
+def house(session: pytest.Session) -> House:
+    """The session's house, the same for every folder of tests; closed at the end, whatever happened.
+
+    With the session and not after it: a worker of pytest-xdist is interrupted a few seconds after its last test.
+    """
+    if _KEY not in session.config.stash:
         made = House()
-        config.stash[_KEY] = made
-        config.add_cleanup(made.close)
-    return config.stash[_KEY]
+        session.config.stash[_KEY] = made
+        session.addfinalizer(made.close)
+    return session.config.stash[_KEY]

@@ -27,7 +27,7 @@ def _running() -> ModuleType:
 @pytest.fixture(scope="session")
 def copy(request: pytest.FixtureRequest) -> Any:
     """The running copy."""
-    return _running().house(request.config).running()
+    return _running().house(request.session).running()
 
 
 @pytest.fixture(scope="session")
