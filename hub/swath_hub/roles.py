@@ -44,6 +44,12 @@ def load_roles() -> list[dict[str, Any]]:
             "services": ["marketplace"],
         },
         {
+            "name": "swath-lab",
+            "description": "The hub pays for JupyterLab servers",
+            "scopes": [Scope.LEDGER.value, "access:services!service=quota"],
+            "services": ["lab"],
+        },
+        {
             "name": "swath-idle-culler",
             "description": "Stops servers that nobody uses",
             "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
