@@ -60,6 +60,9 @@ class LabMetering(LoggingConfigurable):
     save_seconds = Float(
         35.0, min=0.0, help="Time between the interruption of kernels and the stop; JupyterLab saves every 30 s."
     ).tag(config=True)
+    ahead_seconds = Float(
+        3600.0, min=1.0, help="What a hold pays for from now on, at its beginning and whenever half of it is used up."
+    ).tag(config=True)
     warn_seconds = Float(900.0, min=0.0, help="Warn when credits last no longer than this.").tag(config=True)
     warn_share = Float(0.8, min=0.0, max=1.0, help="Warn when this share of what can be paid is used.").tag(config=True)
 
@@ -93,6 +96,8 @@ class LabMetering(LoggingConfigurable):
     @property
     def policy(self) -> Policy:
         return Policy(
+            ahead_seconds=self.ahead_seconds,
+            margin_seconds=self.ahead_seconds / 2,
             warn_seconds=self.warn_seconds,
             warn_share=self.warn_share,
             stop_seconds=self.save_seconds + self.heartbeat_seconds + _STOP_SECONDS,
@@ -170,7 +175,7 @@ class LabMetering(LoggingConfigurable):
         return words.stopped_html(why, quota_page=self.quota_page) if why else ""
 
     async def _tell(self, record: Record, notice: Notice, *, minutes: int) -> None:
-        self.log.warning("%s: %s", record.user, notice.code)
+        self.log.info("%s is told of %s", record.user, notice.code)
         try:
             await asyncio.to_thread(self.board.post, record.user, notice)
         except OSError:

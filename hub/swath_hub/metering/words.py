@@ -77,7 +77,8 @@ def silent(*, quota_page: str) -> SpawnException:
 
 def warning(warn: Warn, *, save_seconds: float) -> str:
     """What kernels show while credits run low."""
-    lasts = f"They last for at least {warn.minutes} more minute{'' if warn.minutes == 1 else 's'} of this server."
+    minutes = f"at least {warn.minutes} more minute{'' if warn.minutes == 1 else 's'}"
+    lasts = f"They last for {minutes if warn.minutes else 'less than a minute'} of this server."
     if warn.kind is Alarm.SHARE:
         return f"More than 80 % of the credits that can pay for this server are used. {lasts}"
     return (
@@ -98,7 +99,7 @@ def credits_gone(at: datetime) -> WhyStopped:
     """Why a server was stopped whose credits were used up."""
     return WhyStopped(
         code="credits-gone",
-        text="the credits that paid for it were used up. Open files were saved; variables in kernels are lost.",
+        text="the credits that paid for it were used up. What was open in a browser was saved; variables in kernels are lost.",
         at=at,
     )
 
@@ -114,7 +115,10 @@ def stopped_html(why: WhyStopped, *, quota_page: str) -> str:
 
 
 def _exception(message: str, *, code: str, status: int, html_text: str) -> SpawnException:
-    return SpawnException(message, reason=code, status_code=status, message_html=html_text)
+    error = SpawnException(message, reason=code, status_code=status, message_html=html_text)
+    # By these names the pages that start servers look for the same.
+    error.jupyterhub_message, error.jupyterhub_html_message = message, html_text
+    return error
 
 
 def _page(message: str, rows: Iterable[tuple[str, str]], link: str, link_text: str) -> str:
