@@ -145,7 +145,7 @@ class LabMetering(LoggingConfigurable):
         return found
 
     async def warn(self, record: Record, warn: Warn) -> None:
-        text = words.warning(warn, save_seconds=self.save_seconds)
+        text = words.warning(warn, share=self.warn_share, save_seconds=self.save_seconds)
         await self._tell(record, Notice(code=_CODES[warn.kind], text=text, at=_now()), minutes=warn.minutes)
 
     async def stop_gracefully(self, record: Record) -> None:

@@ -75,12 +75,12 @@ def silent(*, quota_page: str) -> SpawnException:
     return error
 
 
-def warning(warn: Warn, *, save_seconds: float) -> str:
+def warning(warn: Warn, *, share: float, save_seconds: float) -> str:
     """What kernels show while credits run low."""
     minutes = f"at least {warn.minutes} more minute{'' if warn.minutes == 1 else 's'}"
     lasts = f"They last for {minutes if warn.minutes else 'less than a minute'} of this server."
     if warn.kind is Alarm.SHARE:
-        return f"More than 80 % of the credits that can pay for this server are used. {lasts}"
+        return f"{share:.0%} of the credits that can pay for this server are used up. {lasts}"
     return (
         f"Your credits will soon be used up. {lasts} It then stops: running cells are interrupted and open notebooks"
         f" are saved within {round(save_seconds)} seconds. Save your work, or ask an operator for credits."

@@ -298,8 +298,14 @@ def wait() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def make() -> Callable[[], Copy]:
-    """A new data folder."""
-    return make_copy
+    """A new data folder, with a port that nobody else has."""
+
+    def made() -> Copy:
+        copy = make_copy()
+        copy.options += ["--port", str(free_port())]
+        return copy
+
+    return made
 
 
 @pytest.fixture(scope="session")

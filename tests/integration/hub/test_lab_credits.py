@@ -41,7 +41,7 @@ if "JupyterHub" in c and "services" in c.JupyterHub:
         with open({notes!r}, "a") as stream:
             stream.write(f"{{user}} {{notice.code}}\\n")
     c.LabMetering.notify = noted
-    c.EventLog.handlers = [logging.FileHandler({events!r})]
+    c.EventLogger.handlers = [logging.FileHandler({events!r})]
 """
 CREDITS = "credits-low credits-end-soon credits-gone".split()
 
@@ -146,9 +146,9 @@ def _look(copy: Any, name: str) -> None:
         assert "because the credits that paid for it were used up" in visitor.page.inner_text("#swath-stopped")
         visitor.picture("lab-stopped")
         visitor.page.click("button[type=submit]")
-        visitor.page.wait_for_selector("text=Needed")
+        visitor.page.wait_for_selector(".spawn-error-msg")
         visitor.picture("lab-refused")
-        text = visitor.page.inner_text("main, body")
+        text = visitor.page.inner_text("body")
         for said in ("credits, held for the first hour", "Left:", "Fits next:", "What helps:"):
             assert said in text
         assert visitor.page.get_attribute("a[href$='services/quota/']", "href") == "/services/quota/"

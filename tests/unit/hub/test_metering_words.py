@@ -74,8 +74,11 @@ def test_a_silent_quota_service_says_when_to_try_again() -> None:
 
 
 def test_warnings_say_how_long() -> None:
-    assert "at least 1 more minute of" in words.warning(Warn(kind=Alarm.SHARE, minutes=1), save_seconds=35)
-    text = words.warning(Warn(kind=Alarm.MINUTES, minutes=14), save_seconds=35)
+    text = words.warning(Warn(kind=Alarm.SHARE, minutes=1), share=0.8, save_seconds=35)
+    assert text.startswith("80% of the credits")
+    assert "at least 1 more minute of" in text
+    assert "less than a minute" in words.warning(Warn(kind=Alarm.MINUTES, minutes=0), share=0.8, save_seconds=35)
+    text = words.warning(Warn(kind=Alarm.MINUTES, minutes=14), share=0.8, save_seconds=35)
     assert "at least 14 more minutes" in text
     assert "35 seconds" in text
 
