@@ -47,6 +47,10 @@ class CaptureExceedsHold(Invalid):
     """``capture-exceeds-hold``: more was to be captured than was set aside."""
 
 
+class UsageEventDiffers(Conflict):
+    """``usage-event-differs``: the id or number is taken by another event, or the hold has another meter."""
+
+
 class CreditsExhausted(Refused):
     """``credits-exhausted``: the wallet has not enough credits left. Over HTTP only; in Python it is a `Refusal`."""
 
@@ -66,4 +70,5 @@ class Codes:
         "hold-expired": HoldExpired,
         "capture-exceeds-hold": CaptureExceedsHold,
         "credits-exhausted": CreditsExhausted,
+        "usage-event-differs": UsageEventDiffers,
     }

@@ -4,6 +4,10 @@ from swath_quota.services.auditing import AuditReport, audit
 from swath_quota.services.desk import Desk
 from swath_quota.services.grants import assign_tier, grant
 from swath_quota.services.holds import Placed, capture, extend, get_hold, hold, release, sweep
+from swath_quota.services.meter_sweep import sweep_meters
+from swath_quota.services.metering import report_usage
+from swath_quota.services.progress import progress, usage_page
+from swath_quota.services.settling import settle
 from swath_quota.services.wallets import price_list, statement, tier_list, wallet
 
 __all__ = [
@@ -18,9 +22,14 @@ __all__ = [
     "grant",
     "hold",
     "price_list",
+    "progress",
     "release",
+    "report_usage",
+    "settle",
     "statement",
     "sweep",
+    "sweep_meters",
     "tier_list",
+    "usage_page",
     "wallet",
 ]
