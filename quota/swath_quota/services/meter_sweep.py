@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from swath_service.actor import Actor, Scope
@@ -11,7 +10,7 @@ from swath_service.actor import Actor, Scope
 from swath_quota.domain.meters import Meter, MeterStatus
 from swath_quota.domain.usage import FINAL_SEQUENCE
 from swath_quota.services.desk import Desk
-from swath_quota.services.metering import holds_of
+from swath_quota.services.metering import holds_of, metered
 from swath_quota.services.settling import mark_settled, settle_meter
 
 log = logging.getLogger(__name__)
@@ -49,15 +48,6 @@ def sweep_meters(actor: Actor, desk: Desk, *, limit: int = _BATCH) -> int:
         # Nothing is voided after this: what could not be settled would be lost.
         raise failed[0]
     return len(late | cut_off)
-
-
-def metered(desk: Desk, hold_ids: Iterable[str]) -> frozenset[str]:
-    """Those of the holds that something was used of, which are therefore captured rather than voided."""
-    wanted = list(hold_ids)
-    if not wanted:
-        return frozenset()
-    found = desk.meters.read(lambda reader: reader.by_holds(wanted))
-    return frozenset(hold_id for hold_id, meter in found.items() if meter.state.has_usage)
 
 
 def _settle(actor: Actor, desk: Desk, *, hold_id: str, now: datetime, cut_off: bool) -> None:

@@ -77,6 +77,15 @@ def holds_of(desk: Desk, hold_ids: Iterable[str]) -> dict[str, Hold]:
     return {hold.id: hold for hold in found if hold}
 
 
+def metered(desk: Desk, hold_ids: Iterable[str]) -> frozenset[str]:
+    """Those of the holds that something was used of, which are therefore captured rather than voided."""
+    wanted = list(hold_ids)
+    if not wanted:
+        return frozenset()
+    found = desk.meters.read(lambda reader: reader.by_holds(wanted))
+    return frozenset(hold_id for hold_id, meter in found.items() if meter.state.has_usage)
+
+
 def spender_of(hold: Hold) -> str:
     """Name of the user whose work `hold` pays for."""
     return hold.account
