@@ -20,6 +20,7 @@ from swath_quota.services.desk import Desk
 from swath_quota.store.engine import connect
 from swath_quota.store.migrate import migrate
 from swath_quota.store.sql import SqlBooks
+from swath_quota.store.usage_sql import SqlMeters
 
 
 class Settings(BaseSettings):
@@ -94,7 +95,7 @@ def make_desk(settings: Settings, engine: Engine) -> Desk:
             f"wallets are in tiers that the tier file no longer names: {', '.join(sorted(gone))};"
             " name them again, or put those wallets into another tier first"
         )
-    return Desk(books=books, tiers=tiers, prices=load_prices(settings.prices_file))
+    return Desk(books=books, tiers=tiers, prices=load_prices(settings.prices_file), meters=SqlMeters(engine))
 
 
 def build(settings: Settings, *, identity: Identity, prefix: str) -> FastAPI:

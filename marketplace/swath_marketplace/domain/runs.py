@@ -172,6 +172,7 @@ class Run:
     progress: float = 0.0
     usage: Usage | None = None
     cost_millicredits: int | None = None
+    """What the settlement took, at most the quote; known once it is settled or refused."""
     outputs: tuple[OutputFile, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
     """What the run read of the archive, as it reported."""

@@ -8,10 +8,9 @@ import time
 from datetime import datetime
 
 from swath_quota.client import (
+    Fault,
     Hold,
     HoldCaptured,
-    HoldExpired,
-    HoldReleased,
     HoldStatus,
     NoSuchHold,
     Prices,
@@ -33,6 +32,7 @@ log = logging.getLogger(__name__)
 #: A hold outlives its run by this much: a queue may be long, and the reconciler may be down.
 _MARGIN_SECONDS = 7 * 24 * 3600
 _PRICES_SECONDS = 60.0
+_MB = 2**20
 
 
 class Cashier:
@@ -62,21 +62,6 @@ class Cashier:
             batch=True,
         )
 
-    def cost(self, usage: Usage) -> int:
-        """What a run that took `usage` costs, in millicredits.
-
-        Raises
-        ------
-        Unavailable
-            When the quota service does not tell its prices.
-        """
-        return price_run(
-            self._current_prices(),
-            cpu_seconds=usage.cpu_seconds,
-            memory_mb_seconds=usage.memory_mb * usage.wall_seconds,
-            batch=True,
-        )
-
     def ask(self, run: Run) -> Run:
         """`run` after its hold was asked for: held, refused, or on its way out when its end is wanted.
 
@@ -100,31 +85,29 @@ class Cashier:
         return self._answered(run, answer, at=self._clock())
 
     def settle(self, run: Run) -> Run:
-        """`run` after its hold was captured or released.
+        """`run` after its hold was settled: what it used is priced by the quota service, which has the last word.
+
+        A run that never started has used nothing, and its hold is released.
 
         Raises
         ------
         Unavailable
             When the quota service does not answer; this is asked again.
         """
-        if run.usage is None or run.platform_fault or not run.cost_millicredits:
+        if run.usage is None:
             return self._release(run)
-        usage = run.usage
+        fault = _fault_of(run)
         try:
-            settlement = self._quota.capture(
-                run.hold_id,
-                amount=run.cost_millicredits,
-                usage={
-                    "cpu_seconds": round(usage.cpu_seconds, 3),
-                    "memory_mb_seconds": round(usage.memory_mb * usage.wall_seconds, 3),
-                    "wall_seconds": round(usage.wall_seconds, 3),
-                },
-            )
-        except (HoldExpired, HoldReleased, NoSuchHold) as error:
-            # The credits went back to the caller before we came; they are not asked for twice.
-            log.error("run %s cost %s and its hold is gone: %s", run.id, run.cost_millicredits, error.code)
+            settlement = self._quota.settle(run.hold_id, usage=_metered(run, run.usage), fault=fault)
+        except NoSuchHold:
+            log.error("run %s is over and there is no hold of it", run.id)
             return transitions.settled(run, SettlementKind.RELEASED, captured=0, at=self._clock())
-        return transitions.settled(run, SettlementKind.CAPTURED, captured=settlement.captured, at=self._clock())
+        if settlement.status is HoldStatus.CAPTURED:
+            return transitions.settled(run, SettlementKind.CAPTURED, captured=settlement.captured, at=self._clock())
+        if fault is not Fault.PLATFORM:
+            # The credits went back to the caller before we came; they are not asked for twice.
+            log.error("run %s is over and its hold was %s before", run.id, settlement.status)
+        return transitions.settled(run, SettlementKind.RELEASED, captured=0, at=self._clock())
 
     def _answered(self, run: Run, answer: Hold | Refusal, *, at: datetime) -> Run:
         if isinstance(answer, Refusal):
@@ -165,3 +148,24 @@ class Cashier:
         with self._lock:
             self._prices = (time.monotonic() + _PRICES_SECONDS, prices)
         return prices
+
+
+def _fault_of(run: Run) -> Fault:
+    """Who is to blame for how `run` ended."""
+    if run.platform_fault:
+        return Fault.PLATFORM
+    return Fault.USER if run.error else Fault.NONE
+
+
+def _metered(run: Run, usage: Usage) -> dict[str, float]:
+    """What `run` used, from the start of its process on: time in the queue is not among it.
+
+    Rounded, so that a repetition after a crash says the same as what was stored.
+    """
+    return {
+        "cpu_seconds": round(usage.cpu_seconds, 3),
+        "memory_mb_seconds": round(usage.memory_mb * usage.wall_seconds, 3),
+        "wall_seconds": round(usage.wall_seconds, 3),
+        "storage_mb": round(sum(output.bytes for output in run.outputs) / _MB, 6),
+        "transfer_mb": 0.0,
+    }

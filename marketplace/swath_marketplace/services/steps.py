@@ -122,13 +122,10 @@ class Stepper:
     def _collect(self, run: Run) -> Run:
         collected = self._collector.collect(run, self._look(run).end)
         ending, usage = collected.ending, collected.usage
-        # Asked before anything is saved: without prices nothing is decided.
-        cost = 0 if ending.platform_fault else self._cashier.cost(usage)
         ended = transitions.ended(
             run,
             ending,
             usage=usage,
-            cost_millicredits=cost,
             outputs=collected.outputs,
             inputs=collected.inputs,
         )
@@ -143,9 +140,7 @@ class Stepper:
 
     def _end(self, run: Run, ending: Ending) -> Run:
         return self._store.save(
-            transitions.ended(
-                run, ending, usage=Usage(memory_mb=run.resources.memory_mb), cost_millicredits=0, outputs=()
-            )
+            transitions.ended(run, ending, usage=Usage(memory_mb=run.resources.memory_mb), outputs=())
         )
 
     def _look(self, run: Run) -> Observation:

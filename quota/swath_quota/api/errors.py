@@ -23,4 +23,5 @@ STATUSES: dict[type[SwathError], int] = {
     errors.HoldReleased: 409,
     errors.HoldExpired: 409,
     errors.CaptureExceedsHold: 422,
+    errors.UsageEventDiffers: 409,
 }

@@ -21,19 +21,24 @@ from swath_quota.domain.errors import (
     NotAMember,
     NotCaptured,
     RefundDiffers,
+    UsageEventDiffers,
 )
 from swath_quota.domain.grants import Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
 from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
+from swath_quota.domain.meters import EventResult, Outcome, Progress, UsageAnswer, UsagePage
 from swath_quota.domain.prices import Prices, price_run, price_sync
 from swath_quota.domain.tiers import Terms, Tier, Tiers
+from swath_quota.domain.usage import Fault, UsageEvent, price_usage
 from swath_quota.domain.wallets import Statement, Wallet
 
 __all__ = [
     "CaptureExceedsHold",
     "CapturedDifferently",
     "Direction",
+    "EventResult",
     "FakeQuotaClient",
+    "Fault",
     "Grant",
     "GrantCategory",
     "GrantDiffers",
@@ -52,7 +57,9 @@ __all__ = [
     "NoSuchWallet",
     "NotAMember",
     "NotCaptured",
+    "Outcome",
     "Prices",
+    "Progress",
     "Purpose",
     "PurposeKind",
     "QuotaClient",
@@ -64,7 +71,12 @@ __all__ = [
     "Tier",
     "Tiers",
     "TransactionKind",
+    "UsageAnswer",
+    "UsageEvent",
+    "UsageEventDiffers",
+    "UsagePage",
     "Wallet",
     "price_run",
     "price_sync",
+    "price_usage",
 ]

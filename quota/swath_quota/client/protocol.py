@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Protocol
 
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
+from swath_quota.client.usage import UsageClient
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 
-class QuotaClient(Protocol):
+class QuotaClient(UsageClient, Protocol):
     """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
 
     Promises

@@ -67,6 +67,10 @@ class CaptureExceedsHold(Invalid):
     """``capture-exceeds-hold``: more was to be captured than was set aside."""
 
 
+class UsageEventDiffers(Conflict):
+    """``usage-event-differs``: the id or number is taken by another event, or the hold has another meter."""
+
+
 class CreditsExhausted(Refused):
     """``credits-exhausted``: the wallet has not enough credits left. Over HTTP only; in Python it is a `Refusal`."""
 
@@ -92,4 +96,5 @@ class Codes:
         "capture-exceeds-hold": CaptureExceedsHold,
         "credits-exhausted": CreditsExhausted,
         "member-ceiling": CreditsExhausted,
+        "usage-event-differs": UsageEventDiffers,
     }

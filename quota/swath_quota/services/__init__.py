@@ -13,6 +13,10 @@ from swath_quota.services.organisations import (
     organisation,
 )
 from swath_quota.services.refunds import refund
+from swath_quota.services.meter_sweep import sweep_meters
+from swath_quota.services.metering import report_usage
+from swath_quota.services.progress import progress, usage_page
+from swath_quota.services.settling import settle
 from swath_quota.services.wallets import price_list, statement, tier_list, wallet
 
 __all__ = [
@@ -34,9 +38,14 @@ __all__ = [
     "organisation",
     "price_list",
     "refund",
+    "progress",
     "release",
+    "report_usage",
+    "settle",
     "statement",
     "sweep",
+    "sweep_meters",
     "tier_list",
+    "usage_page",
     "wallet",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists
 from swath_quota.domain.tiers import Tiers
+from swath_quota.store.usage_memory import MemoryMeters
 
 
 def utc_now() -> datetime:
@@ -24,3 +26,4 @@ class Desk:
     tiers: Tiers
     prices: PriceLists
     clock: Callable[[], datetime] = utc_now
+    meters: MeterStore = field(default_factory=MemoryMeters)
