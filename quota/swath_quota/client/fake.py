@@ -10,8 +10,8 @@ from swath_service.errors import Unavailable
 
 from swath_quota import services
 from swath_quota.catalogue import load_prices, load_tiers
-from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.client.usage import FakeUsage
+from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books

@@ -4,6 +4,8 @@ from swath_quota.services.auditing import AuditReport, audit
 from swath_quota.services.desk import Desk
 from swath_quota.services.grants import assign_tier, grant
 from swath_quota.services.holds import Placed, capture, extend, get_hold, hold, release, sweep
+from swath_quota.services.meter_sweep import sweep_meters
+from swath_quota.services.metering import report_usage
 from swath_quota.services.organisations import (
     Organisation,
     admit,
@@ -12,10 +14,8 @@ from swath_quota.services.organisations import (
     open_organisation,
     organisation,
 )
-from swath_quota.services.refunds import refund
-from swath_quota.services.meter_sweep import sweep_meters
-from swath_quota.services.metering import report_usage
 from swath_quota.services.progress import progress, usage_page
+from swath_quota.services.refunds import refund
 from swath_quota.services.settling import settle
 from swath_quota.services.wallets import price_list, statement, tier_list, wallet
 
@@ -37,8 +37,8 @@ __all__ = [
     "open_organisation",
     "organisation",
     "price_list",
-    "refund",
     "progress",
+    "refund",
     "release",
     "report_usage",
     "settle",

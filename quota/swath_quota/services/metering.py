@@ -88,12 +88,12 @@ def metered(desk: Desk, hold_ids: Iterable[str]) -> frozenset[str]:
 
 def spender_of(hold: Hold) -> str:
     """Name of the user whose work `hold` pays for."""
-    return hold.account
+    return hold.member
 
 
 def frozen_prices(desk: Desk, hold: Hold) -> Prices:
     """The price list that what `hold` pays for is priced by, whatever list is in force by now."""
-    return desk.prices.on(hold.created_at.date())
+    return desk.prices.version(hold.price_version)
 
 
 class _Intake:

@@ -15,6 +15,7 @@ from swath_quota.domain.usage import FINAL_SEQUENCE, Fault, UsageEvent, price_us
 from swath_quota.services.desk import Desk
 from swath_quota.services.holds import capture, release
 from swath_quota.services.metering import check_quantities, frozen_prices, holds_of, spender_of, take_in
+from swath_quota.services.refunds import refund
 
 _PLATFORM_REASON = "the platform was at fault; nothing is charged"
 
@@ -63,7 +64,11 @@ def settle(actor: Actor, desk: Desk, *, hold_id: str, usage: Mapping[str, float]
         return take_in(unit, [ending], holds={hold_id: hold}, now=desk.clock())
 
     desk.meters.run(work)
-    return settle_meter(actor, desk, hold_id=hold_id)
+    settlement = settle_meter(actor, desk, hold_id=hold_id)
+    if fault is Fault.PLATFORM and settlement.captured:
+        # The sweep, or a source's last word, came before it was known whose fault the end was.
+        refund(actor, desk, hold_id=hold_id, reason=_PLATFORM_REASON)
+    return settlement
 
 
 def settle_meter(actor: Actor, desk: Desk, *, hold_id: str) -> Settlement:

@@ -332,3 +332,26 @@ def test_pages_of_usage_have_every_meter_once_newest_first(rig: Any) -> None:
             rig.client.usage("ada", before=wrong)
     with pytest.raises(Invalid):
         rig.client.usage("ada", limit=201)
+
+
+def test_a_fault_of_the_platform_that_is_told_late_is_made_good(rig: Any) -> None:
+    place(rig.client)
+    rig.client.report_usage([event(1, part=0.4)])
+    rig.clock.pass_(hours=2)
+    assert rig.sweep_meters() == 1
+    assert rig.client.wallet("ada").balance == ALLOWANCE - 1_000
+    for _ in range(2):
+        assert rig.client.settle("h1", usage=HOUR, fault=Fault.PLATFORM).captured == 1_000
+        assert rig.client.wallet("ada").balance == ALLOWANCE
+
+
+def test_a_wallet_in_want_of_credits_voids_no_hold_that_was_used(rig: Any) -> None:
+    place(rig.client, "used", amount=ALLOWANCE // 2)
+    place(rig.client, "unused", amount=ALLOWANCE // 2)
+    rig.client.report_usage([event(1, "used", part=0.4)])
+    rig.clock.pass_(hours=2)
+    place(rig.client, "next", amount=ALLOWANCE // 2)
+    assert captured(rig.client, "unused") == (HoldStatus.EXPIRED, 0)
+    assert captured(rig.client, "used") == (HoldStatus.HELD, 0)
+    assert rig.sweep_meters() == 1
+    assert captured(rig.client, "used") == (HoldStatus.CAPTURED, 1_000)

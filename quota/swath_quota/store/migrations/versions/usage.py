@@ -5,7 +5,7 @@ from alembic import op
 from swath_quota.store.tables import Moment
 
 revision = "usage"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
