@@ -8,9 +8,15 @@ from swath_quota.domain import errors
 
 STATUSES: dict[type[SwathError], int] = {
     errors.CreditsExhausted: 402,
+    errors.QuotaExceeded: 429,
     errors.NoSuchHold: 404,
     errors.NoSuchWallet: 404,
     errors.NoSuchTier: 404,
+    errors.NoSuchLimit: 404,
+    errors.NoSuchOverride: 404,
+    errors.TakeDiffers: 409,
+    errors.TakeEnded: 409,
+    errors.OverrideDiffers: 409,
     errors.HoldDiffers: 409,
     errors.GrantDiffers: 409,
     errors.CapturedDifferently: 409,

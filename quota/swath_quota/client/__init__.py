@@ -6,6 +6,7 @@ Nothing here imports FastAPI, SQLModel or SQLAlchemy.
 from swath_quota.client.fake import FakeQuotaClient
 from swath_quota.client.http import HttpQuotaClient
 from swath_quota.client.protocol import QuotaClient
+from swath_quota.client.rates import StandingPolicies
 from swath_quota.domain.errors import (
     CapturedDifferently,
     CaptureExceedsHold,
@@ -15,12 +16,19 @@ from swath_quota.domain.errors import (
     HoldExpired,
     HoldReleased,
     NoSuchHold,
+    NoSuchLimit,
+    NoSuchOverride,
     NoSuchTier,
     NoSuchWallet,
+    OverrideDiffers,
+    TakeDiffers,
+    TakeEnded,
 )
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
 from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
+from swath_quota.domain.limits import Degrade, Limit, LimitState, Origin, Standing, Taken, Window
+from swath_quota.domain.overrides import Override, Revocation
 from swath_quota.domain.prices import Prices, price_run, price_sync
 from swath_quota.domain.tiers import Terms, Tier, Tiers
 from swath_quota.domain.wallets import Statement, Wallet
@@ -28,6 +36,7 @@ from swath_quota.domain.wallets import Statement, Wallet
 __all__ = [
     "CaptureExceedsHold",
     "CapturedDifferently",
+    "Degrade",
     "Direction",
     "FakeQuotaClient",
     "Grant",
@@ -40,21 +49,35 @@ __all__ = [
     "HoldStatus",
     "HttpQuotaClient",
     "LedgerEntry",
+    "Limit",
+    "LimitState",
     "NoSuchHold",
+    "NoSuchLimit",
+    "NoSuchOverride",
     "NoSuchTier",
     "NoSuchWallet",
+    "Origin",
+    "Override",
+    "OverrideDiffers",
     "Prices",
     "Purpose",
     "PurposeKind",
     "QuotaClient",
     "Refusal",
+    "Revocation",
     "Settlement",
+    "Standing",
+    "StandingPolicies",
     "Statement",
+    "TakeDiffers",
+    "TakeEnded",
+    "Taken",
     "Terms",
     "Tier",
     "Tiers",
     "TransactionKind",
     "Wallet",
+    "Window",
     "price_run",
     "price_sync",
 ]

@@ -10,17 +10,20 @@ from swath_service.errors import Unavailable
 
 from swath_quota import services
 from swath_quota.catalogue import load_prices, load_tiers
+from swath_quota.client.limits import FakeLimits
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
+from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists, Prices
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk, utc_now
+from swath_quota.store.limits_memory import MemoryLimits
 from swath_quota.store.memory import MemoryBooks
 
 
-class FakeQuotaClient:
+class FakeQuotaClient(FakeLimits):
     """Keeps every promise of `QuotaClient` but to outlive the process.
 
     Parameters
@@ -29,7 +32,7 @@ class FakeQuotaClient:
         The time, for tests of months and expiries.
     tiers, prices
         By default those that come with Swath.
-    books
+    books, limits
         By default empty ones in memory.
 
     Attributes
@@ -45,6 +48,7 @@ class FakeQuotaClient:
         tiers: Tiers | None = None,
         prices: PriceLists | None = None,
         books: Books | None = None,
+        limits: LimitStore | None = None,
     ) -> None:
         self.down = False
         self._actor = Actor(
@@ -55,6 +59,7 @@ class FakeQuotaClient:
             tiers=tiers or load_tiers(),
             prices=prices or load_prices(),
             clock=clock,
+            limits=limits or MemoryLimits(),
         )
 
     @property

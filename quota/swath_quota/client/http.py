@@ -13,6 +13,7 @@ import httpx
 from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
+from swath_quota.client.limits import HttpLimits
 from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
@@ -25,7 +26,7 @@ _TRY_AGAIN = frozenset({502, 503, 504})
 _FAMILIES = {status: kind for kind, status in STATUSES.items()}
 
 
-class HttpQuotaClient:
+class HttpQuotaClient(HttpLimits):
     """Keeps the promises of `QuotaClient` over HTTP; every call is idempotent, so every call is repeated on silence.
 
     Parameters
@@ -130,6 +131,10 @@ class HttpQuotaClient:
 
     def tiers(self) -> Tiers:
         return wire.tiers_of(_told(self._send("GET", "tiers")))
+
+    def _ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
+        """The object in the answer, or the error that the service raised."""
+        return _told(self._send(method, path, **sent))
 
     def _send(
         self,

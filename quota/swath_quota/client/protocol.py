@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from swath_quota.client.limits import LimitCalls
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
@@ -13,7 +14,7 @@ from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 
-class QuotaClient(Protocol):
+class QuotaClient(LimitCalls, Protocol):
     """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
 
     Promises

@@ -107,6 +107,10 @@ class Refusal:
     """Millicredits that the wallet's tier gives in a calendar month."""
     left: int
     """Millicredits that could be held now."""
+    limit_name: str = "credits"
+    """Which limit says no; `limit` and `left` are in its unit."""
+    mend: str = ""
+    """What would help."""
 
 
 def capture_id(hold_id: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists
 from swath_quota.domain.tiers import Tiers
+from swath_quota.store.limits_memory import MemoryLimits
 
 
 def utc_now() -> datetime:
@@ -24,3 +26,4 @@ class Desk:
     tiers: Tiers
     prices: PriceLists
     clock: Callable[[], datetime] = utc_now
+    limits: LimitStore = field(default_factory=MemoryLimits)
