@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -84,8 +85,8 @@ class LimitCalls(Protocol):
 class HttpLimits:
     """`LimitCalls` over HTTP."""
 
-    def _ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
-        raise AssertionError("mixed into a client that has it")
+    #: The client's own: the object in the answer, or the error that the service raised.
+    _ask: Callable[..., dict[str, Any]]
 
     def standing(self, account: str) -> Standing:
         return wire.standing_of(self._ask("GET", "limits", query={"account": account}))

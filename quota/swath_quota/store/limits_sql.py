@@ -135,11 +135,11 @@ class _SqlUnit:
         self._do(update(TAKES).where(TAKES.c.id == take.id).values(**_take_changes(take)))
 
     def add_override(self, override: Override) -> None:
-        values = {name: getattr(override, name) for name in OVERRIDES.c.keys() if name != "limit_name"}
+        values = {column.name: getattr(override, column.name) for column in OVERRIDES.c if column.name != "limit_name"}
         self._do(insert(OVERRIDES).values(limit_name=override.limit, **values))
 
     def add_revocation(self, revocation: Revocation) -> None:
-        values = {name: getattr(revocation, name) for name in REVOCATIONS.c.keys()}
+        values = {column.name: getattr(revocation, column.name) for column in REVOCATIONS.c}
         self._do(insert(REVOCATIONS).values(**values))
 
 
