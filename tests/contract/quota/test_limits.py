@@ -34,9 +34,9 @@ from swath_quota.client import (
     PurposeKind,
     QuotaClient,
     Refusal,
-    Taken,
     TakeDiffers,
     TakeEnded,
+    Taken,
 )
 from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.services import Desk
@@ -440,7 +440,8 @@ from swath_quota.store.sql import SqlBooks
 url, name = sys.argv[1:]
 engine = connect(url)
 tiers = load_tiers()
-client = FakeQuotaClient(books=SqlBooks(engine), limits=SqlLimits(engine), tiers=type(tiers)(default="general", tiers=tiers.tiers))
+tiers = type(tiers)(default="general", tiers=tiers.tiers)
+client = FakeQuotaClient(books=SqlBooks(engine), limits=SqlLimits(engine), tiers=tiers)
 print("ready", flush=True)
 sys.stdin.readline()
 took = {}

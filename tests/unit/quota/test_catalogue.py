@@ -26,7 +26,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 DAYS = (date(2023, 8, 1), date(2023, 12, 1), date(2024, 3, 1), date(2026, 5, 1))
-#: Source: the public quota pages of the Copernicus Data Space Ecosystem, one column a typology, in the order of TYPOLOGIES.
+#: Source: the public quota pages of the Copernicus Data Space Ecosystem, one column a typology.
 TYPOLOGIES = ("general", "copernicus-services", "collaborative-gs", "international")
 FACTS: dict[str, tuple[int | None, ...]] = {
     "runs.starts.minute": (12, 12, 12, 12),
@@ -135,7 +135,7 @@ def test_a_faulty_limit_is_refused_with_the_place(tmp_path: Path, old: str, new:
 
 def test_a_limit_is_of_one_kind_in_every_tier(tmp_path: Path) -> None:
     other = LIMITED.replace("name: general", "name: other").replace("unit: core", "unit: cpu")
-    with pytest.raises(CatalogueInvalid, match="lab.cores has another window or unit"):
+    with pytest.raises(CatalogueInvalid, match=r"lab\.cores has another window or unit"):
         load_tiers(write(tmp_path, LIMITED + other.partition("tiers:\n")[2]))
 
 
