@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_quota.api import holds, organisations, usage, wallets
+from swath_quota.api import holds, limits, organisations, usage, wallets
 from swath_quota.api.errors import STATUSES
 from swath_quota.services.desk import Desk
 from swath_quota.services.sweeper import Sweeper
@@ -42,13 +42,21 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
     @app.get(f"{base}/", tags=["about"])
     async def about(actor: wallets.Caller) -> dict[str, object]:
         """What this is, who you are here, and where to go on."""
-        doors = {
-            name: f"{base}/{name}" for name in ("wallet", "wallet/entries", "usage", "tiers", "prices", "openapi.json")
-        }
+        names = (
+            "wallet",
+            "wallet/entries",
+            "limits",
+            "usage",
+            "tiers",
+            "prices",
+            "openapi.json",
+        )
+        doors = {name: f"{base}/{name}" for name in names}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
         holds.router,
+        limits.router,
         organisations.router,
         usage.router,
         wallets.router,

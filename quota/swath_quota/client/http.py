@@ -13,6 +13,7 @@ import httpx
 from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
+from swath_quota.client.limits import HttpLimits
 from swath_quota.client.usage import HttpUsage
 from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
@@ -26,7 +27,7 @@ _TRY_AGAIN = frozenset({502, 503, 504})
 _FAMILIES = {status: kind for kind, status in STATUSES.items()}
 
 
-class HttpQuotaClient(HttpUsage):
+class HttpQuotaClient(HttpUsage, HttpLimits):
     """Keeps the promises of `QuotaClient` over HTTP; every call is idempotent, so every call is repeated on silence.
 
     Parameters
@@ -164,15 +165,9 @@ class HttpQuotaClient(HttpUsage):
     def tiers(self) -> Tiers:
         return wire.tiers_of(_told(self._send("GET", "tiers")))
 
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str | int] | None = None,
-    ) -> dict[str, Any]:
-        return _told(self._send(method, path, body=body, query=query))
+    def _ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
+        """The object in the answer, or the error that the service raised."""
+        return _told(self._send(method, path, **sent))
 
     def _send(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from swath_quota.client.limits import LimitCalls
 from swath_quota.client.usage import UsageClient
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
@@ -14,7 +15,7 @@ from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 
-class QuotaClient(UsageClient, Protocol):
+class QuotaClient(UsageClient, LimitCalls, Protocol):
     """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
 
     Promises

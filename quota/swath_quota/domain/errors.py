@@ -75,6 +75,30 @@ class CreditsExhausted(Refused):
     """``credits-exhausted``: the wallet has not enough credits left. Over HTTP only; in Python it is a `Refusal`."""
 
 
+class QuotaExceeded(Refused):
+    """``quota-exceeded``: a limit other than the wallet says no. Over HTTP only; in Python it is a `Refusal`."""
+
+
+class NoSuchLimit(NotFound):
+    """``no-such-limit``: no tier has a limit of this name."""
+
+
+class NoSuchOverride(NotFound):
+    """``no-such-override``: nobody made an override with this id."""
+
+
+class TakeDiffers(Conflict):
+    """``take-differs``: the id is taken by a take of another account, limit or amount."""
+
+
+class TakeEnded(Conflict):
+    """``take-ended``: the take was given back or has expired, so it stands for nothing."""
+
+
+class OverrideDiffers(Conflict):
+    """``override-differs``: the id is taken by another override."""
+
+
 class Codes:
     """The one table from a problem's code to its type, so that a client raises what the service raised."""
 
@@ -97,4 +121,10 @@ class Codes:
         "credits-exhausted": CreditsExhausted,
         "member-ceiling": CreditsExhausted,
         "usage-event-differs": UsageEventDiffers,
+        "quota-exceeded": QuotaExceeded,
+        "no-such-limit": NoSuchLimit,
+        "no-such-override": NoSuchOverride,
+        "take-differs": TakeDiffers,
+        "take-ended": TakeEnded,
+        "override-differs": OverrideDiffers,
     }

@@ -4,6 +4,7 @@ from swath_quota.services.auditing import AuditReport, audit
 from swath_quota.services.desk import Desk
 from swath_quota.services.grants import assign_tier, grant
 from swath_quota.services.holds import Placed, capture, extend, get_hold, hold, release, sweep
+from swath_quota.services.limits import standing
 from swath_quota.services.meter_sweep import sweep_meters
 from swath_quota.services.metering import report_usage
 from swath_quota.services.organisations import (
@@ -14,9 +15,11 @@ from swath_quota.services.organisations import (
     open_organisation,
     organisation,
 )
+from swath_quota.services.overrides import override, overrides, revoke
 from swath_quota.services.progress import progress, usage_page
 from swath_quota.services.refunds import refund
 from swath_quota.services.settling import settle
+from swath_quota.services.takes import give_back, take
 from swath_quota.services.wallets import price_list, statement, tier_list, wallet
 
 __all__ = [
@@ -32,19 +35,25 @@ __all__ = [
     "dismiss",
     "extend",
     "get_hold",
+    "give_back",
     "grant",
     "hold",
     "open_organisation",
     "organisation",
+    "override",
+    "overrides",
     "price_list",
     "progress",
     "refund",
     "release",
     "report_usage",
+    "revoke",
     "settle",
+    "standing",
     "statement",
     "sweep",
     "sweep_meters",
+    "take",
     "tier_list",
     "usage_page",
     "wallet",

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists
 from swath_quota.domain.tiers import Tiers
+from swath_quota.store.limits_memory import MemoryLimits
 from swath_quota.store.usage_memory import MemoryMeters
 
 
@@ -27,3 +29,4 @@ class Desk:
     prices: PriceLists
     clock: Callable[[], datetime] = utc_now
     meters: MeterStore = field(default_factory=MemoryMeters)
+    limits: LimitStore = field(default_factory=MemoryLimits)

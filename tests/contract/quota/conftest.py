@@ -134,6 +134,12 @@ def open_books() -> object:
     return sql_books
 
 
+@pytest.fixture
+def serve() -> object:
+    """`served`, for tests with an application of their own."""
+    return served
+
+
 @pytest.fixture(
     params=[
         "fake",
