@@ -112,12 +112,14 @@ def stylesheet() -> Response:
     return Response(style(), media_type="text/css; charset=utf-8", headers=headers)
 
 
-def statement_page(request: Request, caller: Actor, desk: Desk, *, month: str, account: str | None) -> Response:
+def statement_page(
+    request: Request, caller: Actor, desk: Desk, *, month: str, account: str | None, standalone: bool = False
+) -> Response:
     """A month's statement, to read and to print."""
 
     def values() -> dict[str, Any]:
         found = reports.month(caller, desk, month=month, account=account or None)
-        return {"statement": found, "account": found.account}
+        return {"statement": found, "account": found.account, "standalone": standalone}
 
     return _page(request, caller, "statement.html", values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import UTC, date, datetime
 from functools import cache
@@ -12,21 +13,22 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from swath_quota.domain.explanations import credits_text
 
 _CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
+    "default-src 'none'; style-src {style}; img-src 'self' data:; form-action 'self';"
     " frame-ancestors 'self'; base-uri 'none'"
 )
-HEADERS = {
-    "Content-Security-Policy": _CSP,
+_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     # A wallet is nobody else's business: not that of a shared cache, nor of who sits at the machine next.
     "Cache-Control": "no-store",
     "Vary": "Accept, Cookie",
 }
+_MINUS = "\N{MINUS SIGN}"
 _KINDS = {"run": "Run", "lab": "Lab server", "dask": "Dask cluster"}
 _ENTRIES = {
     "allowance": "Allowance",
@@ -44,8 +46,16 @@ def wants_html(request: Request) -> bool:
     return page >= 0 and (data < 0 or page < data)
 
 
-def render(request: Request, template: str, *, prefix: str, status: int = 200, **values: Any) -> Response:
-    """A page from `template`."""
+def render(
+    request: Request, template: str, *, prefix: str, status: int = 200, standalone: bool = False, **values: Any
+) -> Response:
+    """A page from `template`.
+
+    Parameters
+    ----------
+    standalone
+        Whether the page is to be kept as a file: it then carries its style, and leads nowhere.
+    """
     base = prefix.rstrip("/")
 
     def href(path: str = "", **query: Any) -> str:
@@ -54,15 +64,22 @@ def render(request: Request, template: str, *, prefix: str, status: int = 200, *
         asked = {name: value for name, value in {**carried, **query}.items() if value is not None}
         return f"{base}/{path}" + (f"?{urlencode(asked)}" if asked else "")
 
-    text = _environment().get_template(template).render(
-        base=base,
-        href=href,
-        hub=base.partition("/services/")[0] + "/hub/home",
-        style=f"{base}/static/quota.css?v={style_digest()}",
-        may_sign_out=hasattr(request.app.state, "browser_sessions"),
-        **values,
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            base=base,
+            href=href,
+            hub=base.partition("/services/")[0] + "/hub/home",
+            style=f"{base}/static/quota.css?v={style_digest()}",
+            own_style=Markup(style().decode()) if standalone else None,  # noqa: S704 - our file, not somebody's words
+            may_sign_out=hasattr(request.app.state, "browser_sessions"),
+            **values,
+        )
     )
-    return HTMLResponse(text, status_code=status, headers=HEADERS)
+    allowed = f"'sha256-{base64.b64encode(hashlib.sha256(style()).digest()).decode()}'" if standalone else "'self'"
+    headers = {**_HEADERS, "Content-Security-Policy": _CSP.format(style=allowed)}
+    return HTMLResponse(text, status_code=status, headers=headers)
 
 
 @cache
@@ -103,7 +120,7 @@ def _environment() -> Environment:
 def exact(millicredits: int) -> str:
     """Credits with three decimals always, so that a column of them can be compared at a glance."""
     whole, rest = divmod(abs(millicredits), 1000)
-    return f"{'−' if millicredits < 0 else ''}{whole:,}.{rest:03d}"
+    return f"{_MINUS if millicredits < 0 else ''}{whole:,}.{rest:03d}"
 
 
 def _moment(at: datetime) -> str:

@@ -20,8 +20,6 @@ from swath_quota.services.reports import MAX_CHARGES, ChargePage
 class SpanQuery(WalletQuery):
     """Which days (UTC), both counted in; by default the latest 30."""
 
-    model_config = {**WalletQuery.model_config, "populate_by_name": True}
-
     from_: Annotated[date | None, Field(alias="from", description="First day, 2026-05-01")] = None
     to: Annotated[date | None, Field(description="Last day, counted in")] = None
 

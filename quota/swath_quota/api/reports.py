@@ -96,6 +96,7 @@ class StatementQuery(WalletQuery):
     """In which form; by default what the caller accepts."""
 
     format: Annotated[Literal["json", "html", "csv"] | None, Field(description="In place of the Accept header")] = None
+    standalone: Annotated[bool, Field(description="Of HTML: with its style in it, to be kept as a file")] = False
 
 
 @router.get("/wallet/statements/{month}", response_model=MonthStatement, responses=_PAGE)
@@ -109,7 +110,7 @@ def statement(
     """A calendar month: opening balance, everything that happened, closing balance."""
     form = query.format or ("html" if wants_html(request) else "json")
     if form == "html":
-        return statement_page(request, caller, desk, month=month, account=query.account)
+        return statement_page(request, caller, desk, month=month, account=query.account, standalone=query.standalone)
     found = reports.month(caller, desk, month=month, account=query.account)
     if form == "csv":
         return _csv(exports.statement_csv(found), name=f"swath-statement-{month}")

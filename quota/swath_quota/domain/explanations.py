@@ -9,6 +9,8 @@ from enum import StrEnum
 from swath_quota.domain.holds import PurposeKind
 from swath_quota.domain.prices import Prices, price_run
 
+_TIMES = "\N{MULTIPLICATION SIGN}"
+
 
 class Verdict(StrEnum):
     """How the terms and the charge go together."""
@@ -53,12 +55,10 @@ class Explanation:
     """Millicredits that the terms come to."""
     verdict: Verdict
     text: str
-    """The same as one line: ``0.42 CPU-h × 1.5 + 1.31 GB-h × 1 + 2 per run = 3.94``."""
+    """The same as one line, ``0.42 CPU-h`` times 1.5 plus ``1.31 GB-h`` times 1 plus 2 per run make 3.94."""
 
 
-def explain(
-    prices: Prices, *, kind: PurposeKind, usage: Mapping[str, float], charged: int, held: int
-) -> Explanation:
+def explain(prices: Prices, *, kind: PurposeKind, usage: Mapping[str, float], charged: int, held: int) -> Explanation:
     """Take a charge apart.
 
     Parameters
@@ -82,9 +82,7 @@ def explain(
     ]
     if kind is PurposeKind.RUN:
         terms.append(Term(quantity=1, unit="run", price=prices.per_batch_run))
-    priced = price_run(
-        prices, cpu_seconds=cpu_seconds, memory_mb_seconds=memory, batch=kind is PurposeKind.RUN
-    )
+    priced = price_run(prices, cpu_seconds=cpu_seconds, memory_mb_seconds=memory, batch=kind is PurposeKind.RUN)
     verdict = _verdict(priced, charged=charged, held=held)
     return Explanation(
         terms=tuple(terms),
@@ -115,7 +113,7 @@ def _text(terms: list[Term], *, priced: int, charged: int, verdict: Verdict) -> 
     parts = [
         f"{credits_text(term.price)} per {term.unit}"
         if term.unit == "run"
-        else f"{_quantity(term.quantity)} {term.unit} × {credits_text(term.price)}"
+        else f"{_quantity(term.quantity)} {term.unit} {_TIMES} {credits_text(term.price)}"
         for term in terms
         if term.price
     ]

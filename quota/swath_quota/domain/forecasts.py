@@ -228,4 +228,3 @@ def _text(
         return f"{told} credits last for more than a year, allowances to come counted"
     counted = again if month_of(until) == month_of(renews_at - timedelta(days=1)) else ""
     return f"{told} credits last until {until:%-d %B %Y, %H:%M} UTC{counted}"
-

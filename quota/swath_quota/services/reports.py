@@ -304,9 +304,7 @@ def month(actor: Actor, desk: Desk, *, month: str, account: str | None = None) -
     found, member = _audience(actor, desk, account=account)
     _whole(found.account, member)
     account_id = wallet_id(found.account)
-    lines = every_charge(
-        actor, desk, account=found.account, first=start.date(), last=(end - timedelta(days=1)).date()
-    )
+    lines = every_charge(actor, desk, account=found.account, first=start.date(), last=(end - timedelta(days=1)).date())
     return month_statement(
         desk.reports.window(account_id, start=start, end=end),
         account=found.account,

@@ -111,9 +111,7 @@ def _entries(reader: Reader, account_id: str) -> list[LedgerEntry]:
 
 def _holds(reader: Reader, account_id: str, *, member: str | None) -> list[Hold]:
     return [
-        hold
-        for hold in reader.all_holds()
-        if wallet_id(hold.account) == account_id and member in (None, hold.member)
+        hold for hold in reader.all_holds() if wallet_id(hold.account) == account_id and member in (None, hold.member)
     ]
 
 
