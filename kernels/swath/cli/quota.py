@@ -165,8 +165,7 @@ def statement(
             path.write_bytes(api.request("GET", statement_path(month), params=asked).content)
             saved[form] = str(path)
     if saved and not as_json:
-        for path in saved.values():
-            print(path)
+        print("\n".join(saved.values()))
         return
     show_statement({**read(api, month, account=account), **({"saved": saved} if saved else {})}, as_json=as_json)
 

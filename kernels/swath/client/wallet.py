@@ -136,7 +136,11 @@ class Wallet:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<p>{html.escape(line)}</p>" for line in (self.verdict, self.outlook) if line)
-        captions = {GRANT_COLUMNS: "Grants", HOLD_COLUMNS: "Held for what goes on", COLUMNS: "Latest entries"}
+        captions: dict[tuple[str, ...], str] = {
+            GRANT_COLUMNS: "Grants",
+            HOLD_COLUMNS: "Held for what goes on",
+            COLUMNS: "Latest entries",
+        }
         tables = (html_table(columns, rows, caption=captions[columns]) for columns, rows in self.tables())
         return head + "".join(tables)
 

@@ -190,7 +190,7 @@ def test_a_charge_tells_what_ran_and_why_it_cost_that(scene: Scene) -> None:
     (charge,) = page.charges
     assert (charge.id, charge.held, charge.charged, charge.refunded) == (hold_id, 9000, 2025, 2025)
     assert (charge.algorithm, charge.member, charge.price_version) == ("ada/ndvi", "ada", "2023-11-01")
-    assert charge.explanation.text == "0.01667 CPU-h × 1.5 + 0 GB-h × 1 + 2 per run = 2.025"
+    assert charge.explanation.text == "0.01667 CPU-h × 1.5 + 0 GB-h × 1 + 2 per run = 2.025"  # noqa: RUF001
     assert page.next is None
 
 

@@ -20,7 +20,7 @@ def test_the_published_example_is_taken_apart_as_it_is_published() -> None:
     """Copernicus Data Space Ecosystem, openEO credits: 13,400,773 MB-seconds and 5,099 CPU-seconds are 7.76 credits."""
     used = {"cpu_seconds": 5099, "memory_mb_seconds": 13_400_773}
     told = explain(PRICES, kind=PurposeKind.RUN, usage=used, charged=7760, held=9000)
-    assert told.text == "1.416 CPU-h × 1.5 + 3.635 GB-h × 1 + 2 per run = 7.76"
+    assert told.text == "1.416 CPU-h × 1.5 + 3.635 GB-h × 1 + 2 per run = 7.76"  # noqa: RUF001
     assert told.verdict is Verdict.EXACT
     assert [(term.unit, term.price) for term in told.terms] == [("CPU-h", 1500), ("GB-h", 1000), ("run", 2000)]
 

@@ -47,7 +47,19 @@ def charge(**changed: object) -> Charge:
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", '=HYPERLINK("http://x","y")', "-2+3|cmd"],
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "  =1",
+        "\uff1d1",
+        '=HYPERLINK("http://x","y")',
+        "-2+3|cmd",
+    ],
 )
 def test_what_looks_like_a_formula_is_text(text: str) -> None:
     assert str(cell(text)).startswith("'")
@@ -94,7 +106,7 @@ def test_a_chart_stays_in_its_frame(days: list[tuple[int, int]]) -> None:
         x, y = map(float, point.split())
         assert 0 <= x <= WIDTH
         assert 0 <= y <= 220
-    assert all(0 <= bar.y and bar.y + bar.height <= 70.1 and bar.width > 0 for bar in made.bars)
+    assert all(bar.y >= 0 and bar.y + bar.height <= 70.1 and bar.width > 0 for bar in made.bars)
     assert len(made.bars) == sum(spent > 0 for _, spent in days)
 
 

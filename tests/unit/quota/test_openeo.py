@@ -61,7 +61,7 @@ JOB = {
         "costs": {"type": ["number", "null"], "minimum": 0},
         "usage": {
             "type": "object",
-            "properties": {name: METRIC for name in ("cpu", "memory", "duration", "network", "disk", "storage")},
+            "properties": dict.fromkeys(("cpu", "memory", "duration", "network", "disk", "storage"), METRIC),
             "additionalProperties": METRIC,
         },
     },

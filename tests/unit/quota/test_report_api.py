@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -101,7 +102,7 @@ def test_reports_have_their_shapes(http: TestClient) -> None:
     second = get(http, "wallet/charges", limit=1, cursor=first["next"])
     assert [page["charges"][0]["id"] for page in (first, second)] == ["h2", "h1"]
     assert second["next"] is None
-    assert second["charges"][0]["explanation"]["text"] == "1 CPU-h × 1.5 + 0 GB-h × 1 + 2 per run = 3.5"
+    assert second["charges"][0]["explanation"]["text"] == "1 CPU-h × 1.5 + 0 GB-h × 1 + 2 per run = 3.5"  # noqa: RUF001
     statement = get(http, "wallet/statements/2026-05")
     assert (statement["adds_up"], statement["closing"]) == (True, 10_000_000)
 
@@ -254,7 +255,7 @@ def test_a_page_can_be_walked_by_ear(http: TestClient, path: str) -> None:
     for navigation in page.of("nav"):
         assert navigation.get("aria-label")
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_an_operator_looks_at_anybodys_and_is_told_whose(http: TestClient) -> None:
@@ -303,7 +304,7 @@ def test_a_statement_can_be_kept_as_a_file(http: TestClient) -> None:
 def test_the_style_sheet_may_be_kept_and_its_address_changes_with_it(http: TestClient) -> None:
     link = Page(http.get("", headers=HTML).text).of("link")[0]["href"]
     assert link is not None
-    answer = http.get(link, headers={"Authorization": ""})
+    answer = http.get(f"http://quota{link}", headers={"Authorization": ""})
     assert answer.headers["content-type"].startswith("text/css")
     assert "immutable" in answer.headers["cache-control"]
     assert "url(" not in answer.text

@@ -125,12 +125,12 @@ def test_a_line_that_is_missing_or_altered_is_noticed(
     happenings: list[tuple[str, int, int]], data: st.DataObject
 ) -> None:
     desk, clock = made(happenings)
-    month = "2026-02"
+    month = "2026-01"
     start, end = month_bounds(month)
     clock.now = max(clock.now, end)
     services.wallet(OPERATOR, desk, account="ada")
     window = desk.reports.window("user:ada", start=start, end=end)
-    assert window.entries, "the allowance of the month is there"
+    assert window.entries, "the wallet was opened in it, with an allowance"
     index = data.draw(st.integers(0, len(window.entries) - 1))
     kept = window.entries[:index] + window.entries[index + 1 :]
     for wrong in (Window(opening=window.opening, entries=kept, closing=window.closing), replace(window, opening=-1)):
@@ -155,7 +155,7 @@ def test_each_day_closes_with_what_the_day_before_left() -> None:
     ]
 
 
-@pytest.mark.parametrize("month", ["2026-00", "2026-13", "26-01", "2026-1", "0000-01", "2026-01-01", "", "２０２６-01"])
+@pytest.mark.parametrize("month", ["2026-00", "2026-13", "26-01", "0000-01", "2026-01-01", "", "\uff12026-01"])
 def test_what_is_no_month(month: str) -> None:
     with pytest.raises(ValueError, match="no month"):
         month_bounds(month)
