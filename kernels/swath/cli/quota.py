@@ -83,31 +83,36 @@ def grant(
 def override(
     account: Account,
     limit: Annotated[str, typer.Argument(metavar="LIMIT", help="Its name, such as runs.concurrent.")],
-    value: Annotated[int, typer.Argument(metavar="VALUE", min=0, help="In the limit's own unit.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="A whole number in the limit's unit, or unrestricted.")],
     *,
     reason: Annotated[str, typer.Option("--reason", help="Kept with your name.")],
-    until: Annotated[str | None, typer.Option("--until", help="When the tier's own limit holds again.")] = None,
+    until: Annotated[str, typer.Option("--until", help="When the tier's own limit holds again.")],
+    override_id: Annotated[
+        str | None, typer.Option("--id", help="Id of the override; sending the same again changes nothing.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set one limit of a wallet apart from its tier."""
+    """Set one limit of a wallet apart from its tier, for a time."""
     from swath.client import session
-    from swath.client.http import QUOTA
+    from swath.client.http import QUOTA, segment
 
     body: dict[str, Any] = {
-        "override_id": f"cli-{uuid.uuid4().hex}",
-        "account": account,
+        "subject": account,
         "limit": limit,
-        "value": value,
+        "hard": limit_value(value),
         "reason": reason,
+        "ends_at": moment("until", until).isoformat(),
     }
-    if until is not None:
-        body["ends_at"] = moment("until", until).isoformat()
-    told = session.connection().json("POST", f"{QUOTA}/overrides", json=body, repeatable=True)
+    name = override_id or f"cli-{uuid.uuid4().hex}"
+    remark(f"override id: {name}")
+    told = session.connection().json("PUT", f"{QUOTA}/limits/overrides/{segment(name)}", json=body)
     if as_json:
         print_json(told)
         return
-    facts = [("account", account), ("limit", limit), ("value", value), ("until", until or "told otherwise")]
-    print_facts([*facts, ("reason", reason)])
+    from swath.display import time_text
+
+    facts = [("override id", name), ("account", account), ("limit", limit), ("value", value)]
+    print_facts([*facts, ("until", time_text(body["ends_at"])), ("reason", reason)])
 
 
 @quota.command()
@@ -189,6 +194,22 @@ def millicredits(text: str) -> int:
             f"{text!r} is no number of credits", code="bad-credits", mend="a number above 0 with at most three decimals"
         )
     return whole
+
+
+def limit_value(text: str) -> int | str:
+    """A limit as the service takes it.
+
+    Raises
+    ------
+    Invalid
+    """
+    from swath.client.errors import Invalid
+
+    if text == "unrestricted":
+        return text
+    if not (text.isascii() and text.isdigit()):
+        raise Invalid(f"{text!r} is no limit", code="bad-limit", mend="a whole number of at least 0, or unrestricted")
+    return int(text)
 
 
 def moment(option: str, text: str) -> datetime:

@@ -25,7 +25,7 @@ from swath_quota.domain.accounts import is_organisation
 from swath_quota.domain.reports import SpendingBy
 from swath_quota.services import reports
 from swath_quota.services.desk import Desk
-from swath_quota.services.limit_lines import limit_lines
+from swath_quota.services.limit_lines import limit_report
 
 router = APIRouter(include_in_schema=False)
 Caller = Annotated[Actor, Depends(browser_actor)]
@@ -68,7 +68,7 @@ def overview_page(request: Request, caller: Actor, desk: Desk, *, query: Overvie
             "kinds": kinds,
             "algorithms": algorithms if any("/" in one.name for one in algorithms.spending) else None,
             "members": members if is_organisation(found.account) else None,
-            "limits": limit_lines(caller, desk, account=found.account),
+            "limits": limit_report(caller, desk, account=found.account),
             "charges": reports.charges(caller, desk, account=found.account, limit=_RECENT).charges,
             "days": query.days,
             "spans": SPANS,

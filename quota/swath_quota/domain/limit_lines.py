@@ -22,71 +22,96 @@ class LimitLine:
 
     name: str
     """``runs.concurrent``."""
-    used: float
-    limit: float
-    resets_at: datetime | None
-    """When something of it is free again by the calendar; ``None`` where that depends on what goes on."""
+    unit: str
+    """What is counted, as the tier file has it: ``run``, ``byte``, ``MB``, ``millicredit``."""
+    used: int
+    limit: int | None
+    """``None``: unrestricted."""
+    soft: int | None = None
+    """Beyond it things are slower."""
+    resets_at: datetime | None = None
+    """When time alone makes less of it used; ``None`` where that depends on what goes on."""
+    is_own: bool = False
+    """Whether an operator set it for this wallet apart from its tier."""
 
     @property
     def share(self) -> float:
         """How much is used, from 0 to 1."""
-        if self.limit <= 0:
-            return 1.0
-        return min(1.0, max(0.0, self.used / self.limit))
+        if self.limit is None:
+            return 0.0
+        return min(1.0, max(0.0, self.used / self.limit)) if self.limit > 0 else 1.0
 
     @property
     def fullness(self) -> Fullness:
         """How near the limit is."""
+        if self.limit is None:
+            return Fullness.ROOM
         if self.used >= self.limit:
             return Fullness.FULL
-        return Fullness.NEAR if self.share >= 0.8 else Fullness.ROOM
+        is_slow = self.soft is not None and self.used > self.soft
+        return Fullness.NEAR if is_slow or self.share >= 0.8 else Fullness.ROOM
 
     @property
     def title(self) -> str:
         """What people call it."""
-        return _TITLES.get(self.name, (self.name, ""))[0]
-
-    @property
-    def unit(self) -> str:
-        """What is counted."""
-        return _TITLES.get(self.name, ("", ""))[1]
+        return _TITLES.get(self.name, self.name)
 
     @property
     def text(self) -> str:
         """Used and allowed, with the unit: ``3 of 12 requests``."""
-        if self.name == "credits.month":
-            return f"{_number(self.used / 1000)} of {_number(self.limit / 1000)} credits"
-        if self.unit == "bytes":
-            return f"{_bytes(self.used)} of {_bytes(self.limit)}"
-        if self.unit == "MB":
-            return f"{_bytes(self.used * 2**20)} of {_bytes(self.limit * 2**20)}"
-        return f"{_number(self.used)} of {_number(self.limit)} {self.unit}".rstrip()
+        if self.limit is None:
+            return f"{_amount(self.used, self.unit)}, unrestricted"
+        if self.unit in _BYTES:
+            return f"{_amount(self.used, self.unit)} of {_amount(self.limit, self.unit)}"
+        return f"{_amount(self.used, self.unit).partition(' ')[0]} of {_amount(self.limit, self.unit)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitReport:
+    """Every limit of a wallet, and why it gets less than its tier says."""
+
+    degraded: tuple[str, ...] = ()
+    lines: tuple[LimitLine, ...] = ()
 
 
 _TITLES = {
-    "credits.month": ("Credits this month", "credits"),
-    "runs.concurrent": ("Runs at a time", "runs"),
-    "runs.starts.minute": ("Runs started a minute", "starts"),
-    "api.requests.minute": ("Requests a minute", "requests"),
-    "processing.requests.month": ("Processing requests this month", "requests"),
-    "processing.units.month": ("Processing units this month", "units"),
-    "processing.units.minute": ("Processing units a minute", "units"),
-    "transfer.bytes.30d": ("Transfer in 30 days", "bytes"),
-    "transfer.rate": ("Transfer rate a connection", "bytes"),
-    "transfer.connections": ("Connections at a time", "connections"),
-    "products.month": ("Products this month", "products"),
-    "lab.servers": ("Lab servers at a time", "servers"),
-    "lab.cores": ("Cores of Lab servers", "cores"),
-    "lab.memory_mb": ("Memory of Lab servers", "MB"),
-    "lab.storage_mb": ("Storage of the home", "MB"),
-    "dask.clusters": ("Dask clusters at a time", "clusters"),
-    "dask.cores": ("Cores of Dask clusters", "cores"),
-    "dask.memory_mb": ("Memory of Dask clusters", "MB"),
+    "credits.month": "Credits this month",
+    "runs.concurrent": "Runs at a time",
+    "runs.starts.minute": "Runs started a minute",
+    "api.requests.minute": "Requests a minute",
+    "processing.requests.month": "Processing requests this month",
+    "processing.units.month": "Processing units this month",
+    "processing.units.minute": "Processing units a minute",
+    "transfer.bytes.30d": "Transfer in 30 days",
+    "transfer.rate": "Transfer rate a connection",
+    "transfer.connections": "Connections at a time",
+    "products.month": "Products this month",
+    "lab.servers": "Lab servers at a time",
+    "lab.cores": "Cores of Lab servers",
+    "lab.memory_mb": "Memory of Lab servers",
+    "lab.storage_mb": "Storage of the home",
+    "dask.clusters": "Dask clusters at a time",
+    "dask.cores": "Cores of Dask clusters",
+    "dask.memory_mb": "Memory of Dask clusters",
 }
 
 
+#: Units that are counted in bytes, and how many one is.
+_BYTES = {"byte": 1, "MB": 2**20}
+#: Units that people read in thousandths.
+_THOUSANDTHS = {"millicredit": "credit", "milli_processing_unit": "processing unit"}
+
+
+def _amount(value: int, unit: str) -> str:
+    if unit in _BYTES:
+        return _bytes(value * _BYTES[unit])
+    if unit in _THOUSANDTHS:
+        return f"{_number(value / 1000)} {_THOUSANDTHS[unit]}{'' if value == 1000 else 's'}"
+    return f"{value:,} {unit}{'' if value == 1 else 's'}"
+
+
 def _number(value: float) -> str:
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
+    return f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def _bytes(value: float) -> str:

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from swath_service.actor import Actor
 
-from swath_quota.domain.limit_lines import LimitLine
+from swath_quota.domain.limit_lines import LimitLine, LimitReport
+from swath_quota.domain.limits import LimitState, Origin
 from swath_quota.services.desk import Desk
+from swath_quota.services.limits import standing
 
 
-def limit_lines(actor: Actor, desk: Desk, *, account: str) -> tuple[LimitLine, ...]:
-    """Every limit of the wallet `account` and how full it is."""
-    del actor, desk, account
-    return ()
+def limit_report(actor: Actor, desk: Desk, *, account: str) -> LimitReport:
+    """Every limit of the wallet `account` and how full it is; those that restrict nothing and are unused left out.
+
+    Raises
+    ------
+    NoSuchWallet, Invalid, Forbidden
+    """
+    found = standing(actor, desk, account=account)
+    shown = [state for state in found.limits if state.hard is not None or state.used]
+    return LimitReport(degraded=found.degraded, lines=tuple(map(_line, shown)))
+
+
+def _line(state: LimitState) -> LimitLine:
+    return LimitLine(
+        name=state.name,
+        unit=state.unit,
+        used=state.used,
+        limit=state.hard,
+        soft=state.soft,
+        resets_at=state.resets_at if state.used else None,
+        is_own=state.origin is Origin.OVERRIDE,
+    )

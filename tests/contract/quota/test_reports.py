@@ -207,9 +207,10 @@ def test_the_overview_forecasts_with_the_tiers_next_allowance(scene: Scene) -> N
     scene.spend(3000)
     scene.spend(4000, end="open")
     told = reports.overview(ADA, scene.desk)
+    default = scene.desk.tiers.named(scene.desk.tiers.default)
     assert told.available == told.balance - 4000
     assert [hold.amount for hold in told.holds] == [4000]
-    assert {grant.description for grant in told.grants} == {"research", "General: allowance of 2026-03"}
+    assert {grant.description for grant in told.grants} == {"research", f"{default.title}: allowance of 2026-03"}
     assert told.forecast.next_allowance == 10_000_000
     assert told.forecast.renews_at == datetime(2026, 4, 1, tzinfo=UTC)
     assert told.forecast.rates[0].spent == 3000

@@ -102,10 +102,10 @@ def test_the_wallet_shows_what_is_left_and_until_when(swath: Command) -> None:
     code, out, _ = swath("ada", "wallet")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0] == "ada (general): 9,987.5 credits to spend, 9 held, balance 9,996.5"
+    assert lines[0] == f"ada ({load_tiers().default}): 9,987.5 credits to spend, 9 held, balance 9,996.5"
     assert lines[1].startswith("at the rate of the last ")
     assert "(little to go by yet)" in lines[1]
-    assert "General: allowance of 2026-05" in out
+    assert ": allowance of 2026-05" in out
     assert "ada/ndvi@1" in out
     told = swath.json("ada", "wallet")
     assert told["available_millicredits"] == 9_987_500
@@ -132,7 +132,7 @@ def test_charges_and_a_month(swath: Command) -> None:
 def test_anothers_wallet_is_refused_and_an_operator_sees_it(swath: Command) -> None:
     assert swath("ada", "wallet", "--account", "root")[0] == 3
     assert swath("ada", "quota", "show", "root")[0] == 3
-    assert "ada (general)" in swath("root", "quota", "show", "ada")[1]
+    assert f"ada ({load_tiers().default})" in swath("root", "quota", "show", "ada")[1]
     assert swath("root", "quota", "show", "nobody")[0] == 6
 
 
@@ -167,6 +167,10 @@ def test_a_grant_is_given_once_however_often_it_is_sent(swath: Command, desk: De
         (["grant", "ada", "1", "--reason", "x", "--expires", "2020-01-01"], 5),
         (["grant", "ada", "1", "--reason", "x", "--scope", "tea"], 5),
         (["tier", "ada", "gold"], 6),
+        (["override", "ada", "runs.concurrent", "many", "--reason", "x", "--until", "2026-06-01"], 5),
+        (["override", "ada", "runs.concurrent", "5", "--reason", "x", "--until", "2020-01-01"], 5),
+        (["override", "ada", "runs.colour", "5", "--reason", "x", "--until", "2026-06-01"], 5),
+        (["override", "ada", "runs.concurrent", "5", "--reason", "x"], 2),
         (["statement", "ada", "2026-13"], 5),
     ],
 )
@@ -177,10 +181,23 @@ def test_what_is_wrong_is_said_with_its_code(swath: Command, arguments: list[str
 
 
 def test_a_tier_is_changed(swath: Command, desk: Desk) -> None:
-    code, out, _ = swath("root", "quota", "tier", "ada", "services")
+    other = load_tiers().tiers[-1].name
+    code, out, _ = swath("root", "quota", "tier", "ada", other)
     assert code == 0
-    assert "services" in out
-    assert services.wallet(SERVICE, desk, account="ada").tier == "services"
+    assert other in out
+    assert services.wallet(SERVICE, desk, account="ada").tier == other
+
+
+def test_a_limit_is_overridden_for_a_time(swath: Command, desk: Desk) -> None:
+    asked = ["quota", "override", "ada", "runs.concurrent", "17", "--reason", "workshop", "--until", "2026-06-01"]
+    for _ in range(2):
+        code, out, err = swath("root", *asked, "--id", "w1")
+        assert code == 0, err
+        assert "w1" in out
+    state = services.standing(SERVICE, desk, account="ada").limit("runs.concurrent")
+    assert state is not None
+    assert (state.hard, state.origin) == (17, "override")
+    assert swath("ada", *asked)[0] == 3
 
 
 def test_a_statement_is_shown_and_saved(swath: Command, tmp_path: Path) -> None:

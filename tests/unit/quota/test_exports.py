@@ -121,24 +121,33 @@ def test_a_scale_ends_at_a_round_number_not_far_above(value: float) -> None:
         (0, 2, Fullness.ROOM, "0 of 2 runs"),
         (8, 10, Fullness.NEAR, "8 of 10 runs"),
         (3, 2, Fullness.FULL, "3 of 2 runs"),
+        (0, 1, Fullness.ROOM, "0 of 1 run"),
         (0, 0, Fullness.FULL, "0 of 0 runs"),
+        (1200, None, Fullness.ROOM, "1,200 runs, unrestricted"),
     ],
 )
-def test_a_limit_says_how_full_it_is(used: float, limit: float, fullness: Fullness, text: str) -> None:
-    line = LimitLine(name="runs.concurrent", used=used, limit=limit, resets_at=None)
+def test_a_limit_says_how_full_it_is(used: int, limit: int | None, fullness: Fullness, text: str) -> None:
+    line = LimitLine(name="runs.concurrent", unit="run", used=used, limit=limit)
     assert (line.fullness, line.text, 0 <= line.share <= 1) == (fullness, text, True)
+    assert line.title == "Runs at a time"
+
+
+def test_beyond_a_soft_limit_it_is_nearly_full() -> None:
+    line = LimitLine(name="credits.month", unit="millicredit", used=6_000_001, limit=10_000_000, soft=6_000_000)
+    assert (line.fullness, line.text) == (Fullness.NEAR, "6,000.001 of 10,000 credits")
 
 
 def test_limits_are_told_in_their_own_units() -> None:
     lines = [
-        LimitLine(name="transfer.bytes.30d", used=3 * 2**40, limit=12 * 2**40, resets_at=AT),
-        LimitLine(name="lab.memory_mb", used=512, limit=8192, resets_at=None),
-        LimitLine(name="credits.month", used=1500, limit=10_000_000, resets_at=AT),
-        LimitLine(name="something.new", used=1, limit=4, resets_at=None),
+        LimitLine(name="transfer.bytes.30d", unit="byte", used=3 * 2**40, limit=12 * 2**40),
+        LimitLine(name="lab.memory_mb", unit="MB", used=512, limit=8192),
+        LimitLine(name="processing.units.month", unit="milli_processing_unit", used=42_667, limit=10_000_000),
+        LimitLine(name="something.new", unit="thing", used=1, limit=4),
     ]
     assert [line.text for line in lines] == [
         "3 TiB of 12 TiB",
         "512 MiB of 8 GiB",
-        "1.5 of 10,000 credits",
-        "1 of 4",
+        "42.667 of 10,000 processing units",
+        "1 of 4 things",
     ]
+    assert lines[-1].title == "something.new"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -176,7 +177,10 @@ def test_refusals_have_a_name_there() -> None:
 
 def test_a_plan_is_ones_own_or_none() -> None:
     tiers = load_tiers()
-    names = [tier.name for tier in tiers.tiers]
+    (one,) = tiers.tiers[:1]
+    other = replace(one, name="other")
+    tiers = replace(tiers, default=one.name, tiers=(one, other))
+    names = [one.name, other.name]
     assert openeo.checked_plan(names[0].upper(), tiers, own=names[0]) is None
     assert openeo.checked_plan(names[1], tiers, own=names[0]) is openeo.PLAN_INVALID
     assert openeo.checked_plan("gold", tiers, own="gold") is openeo.PLAN_INVALID

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ from swath_quota.api import pages
 from swath_quota.api.app import make_app
 from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.domain.holds import Purpose, PurposeKind
-from swath_quota.domain.limit_lines import LimitLine
+from swath_quota.domain.limit_lines import LimitLine, LimitReport
 from swath_quota.services import Desk
 from swath_quota.store.memory import MemoryBooks
 from swath_service.actor import Actor, ActorKind, Scope
@@ -270,17 +270,26 @@ def test_an_operator_looks_at_anybodys_and_is_told_whose(http: TestClient) -> No
     assert "no-such-wallet" in missing.text
 
 
-def test_limits_are_shown_where_there_are_any(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "limit_lines", lambda *_, **__: ())
+def test_limits_are_shown_as_they_stand(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "limit_report", lambda *_, **__: LimitReport())
     assert 'id="limits"' not in http.get("", headers=HTML).text
     line = LimitLine(
-        name="runs.concurrent", used=2, limit=2, resets_at=datetime(2026, 6, 1, tzinfo=UTC) + timedelta(seconds=0)
+        name="runs.concurrent", unit="run", used=2, limit=2, resets_at=datetime(2026, 6, 1, tzinfo=UTC), is_own=True
     )
-    monkeypatch.setattr(pages, "limit_lines", lambda *_, **__: (line,))
+    told = LimitReport(degraded=("most of the month's <b>credits</b> are spent",), lines=(line,))
+    monkeypatch.setattr(pages, "limit_report", lambda *_, **__: told)
     text = http.get("", headers=HTML).text
     assert "2 of 2 runs" in text
     assert '<li class="full">' in text
     assert "1 Jun 2026, 00:00" in text
+    assert "set for you by an operator" in text
+    assert "&lt;b&gt;credits" in text
+
+
+def test_the_wallets_own_limits_are_there(http: TestClient) -> None:
+    text = http.get("", headers=HTML).text
+    assert "Runs at a time" in text
+    assert "Requests a minute" in text
 
 
 def test_an_empty_wallet_has_a_page_too(http: TestClient) -> None:
