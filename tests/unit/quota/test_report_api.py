@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.domain.holds import Purpose, PurposeKind
 from swath_quota.domain.limit_lines import LimitLine, LimitReport
 from swath_quota.services import Desk
+from swath_quota.services.limit_lines import report_of
 from swath_quota.store.memory import MemoryBooks
 from swath_service.actor import Actor, ActorKind, Scope
 
@@ -286,7 +288,26 @@ def test_limits_are_shown_as_they_stand(http: TestClient, monkeypatch: pytest.Mo
     assert "&lt;b&gt;credits" in text
 
 
+def test_limits_are_lined_up_from_the_standing() -> None:
+    state = {"unit": "run", "soft": None, "resets_at": None, "origin": "tier"}
+    standing = SimpleNamespace(
+        degraded=("slow",),
+        limits=[
+            SimpleNamespace(name="runs.concurrent", used=1, hard=4, **{**state, "origin": "override"}),
+            SimpleNamespace(name="transfer.rate", used=0, hard=None, **state),
+            SimpleNamespace(name="dask.cores", used=3, hard=None, **state),
+        ],
+    )
+    told = report_of(standing)
+    assert told.degraded == ("slow",)
+    assert [(line.name, line.limit, line.is_own) for line in told.lines] == [
+        ("runs.concurrent", 4, True),
+        ("dask.cores", None, False),
+    ]
+
+
 def test_the_wallets_own_limits_are_there(http: TestClient) -> None:
+    pytest.importorskip("swath_quota.services.limits")
     text = http.get("", headers=HTML).text
     assert "Runs at a time" in text
     assert "Requests a minute" in text
