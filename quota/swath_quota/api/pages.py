@@ -55,19 +55,20 @@ def overview_page(request: Request, caller: Actor, desk: Desk, *, query: Overvie
         found = reports.overview(caller, desk, account=query.account or None)
         last = desk.clock().date()
         first = reports.days_back(last, query.days)
-        span = {"account": found.account, "first": first, "last": last}
-        balances = reports.balances(caller, desk, **span)
-        kinds = reports.spending(caller, desk, **span)
-        algorithms = reports.spending(caller, desk, **span, by=SpendingBy.ALGORITHM)
-        members = reports.spending(caller, desk, **span, by=SpendingBy.MEMBER)
+
+        def spent(by: SpendingBy) -> reports.SpendingReport:
+            return reports.spending(caller, desk, account=found.account, first=first, last=last, by=by)
+
+        balances = reports.balances(caller, desk, account=found.account, first=first, last=last)
+        algorithms = spent(SpendingBy.ALGORITHM)
         return {
             "wallet": found,
             "tier": desk.tiers.named(found.tier),
             "balances": balances,
             "chart": balance_chart(balances.days),
-            "kinds": kinds,
+            "kinds": spent(SpendingBy.KIND),
             "algorithms": algorithms if any("/" in one.name for one in algorithms.spending) else None,
-            "members": members if is_organisation(found.account) else None,
+            "members": spent(SpendingBy.MEMBER) if is_organisation(found.account) else None,
             "limits": limit_report(caller, desk, account=found.account),
             "charges": reports.charges(caller, desk, account=found.account, limit=_RECENT).charges,
             "days": query.days,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -33,8 +33,12 @@ from swath_quota.services.desk import Desk
 router = APIRouter(tags=["reports"])
 Caller = Annotated[Actor, Depends(browser_actor)]
 AtDesk = Annotated[Desk, Depends(current_desk)]
-_CSV = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "CSV with a header line"}}
-_PAGE = {200: {"content": {"text/html": {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}}}}
+_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "CSV with a header line"}
+}
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}}}
+}
 
 
 @router.get("/wallet/grants")
