@@ -173,10 +173,10 @@ def test_a_day_ends_at_midnight_in_utc(scene: Scene) -> None:
     scene.spend(500)
     told = reports.balances(OPERATOR, scene.desk, account="ada", first=date(2026, 3, 31), last=date(2026, 4, 1))
     assert [day.spent for day in told.days] == [1000, 500]
-    # The month turned: what was left of March's allowance lapsed, April's is there.
+    # The month turned: April's allowance is there, and of March's lapsed what was not held for what ran into April.
     assert told.days[0].closing == told.opening - 1000
-    assert told.days[1].closing == told.opening - 500
-    assert told.days[1].lapsed == told.days[0].closing
+    assert told.days[1].lapsed == told.days[0].closing - 500
+    assert told.days[1].closing == told.days[1].given == 10_000_000
     march = reports.month(OPERATOR, scene.desk, month="2026-03", account="ada")
     april = reports.month(OPERATOR, scene.desk, month="2026-04", account="ada")
     assert (march.totals.charges, april.totals.charges) == (-1000, -500)
