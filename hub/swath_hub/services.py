@@ -18,9 +18,8 @@ from swath_hub.state import State
 # The rest of the operator's environment stays outside: it may hold credentials that no service needs.
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "PROJ_DATA", "GDAL_DATA")
 
-#: What a browser's session may do at a service's pages. An operator's sees anybody's wallet; it still only reads,
-#: because a cookie stands for nobody but at GET (`swath_service.oauth.browser_actor`).
-_PAGE_SCOPES = {"quota": [Scope.READ.value, Scope.ADMINISTER.value]}
+#: What a browser's session may do at a service's pages: read. An operator's may also read what is others'.
+_PAGE_SCOPES = {"quota": [Scope.READ.value, Scope.OVERSEE.value]}
 
 
 def kept_environment() -> dict[str, str]:

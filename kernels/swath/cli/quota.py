@@ -14,9 +14,7 @@ import typer
 from swath.cli.account import show_statement, show_wallet
 from swath.cli.output import AsJson, print_facts, print_json, remark
 
-quota = typer.Typer(
-    help="Give credits, change tiers and limits, read statements. Needs an operator's token.", no_args_is_help=True
-)
+quota = typer.Typer(help="Give credits, change tiers and limits, read statements (operators).", no_args_is_help=True)
 Account = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="A user's name, or organisation:NAME for a shared wallet.")
 ]

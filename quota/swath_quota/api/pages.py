@@ -129,7 +129,7 @@ def _page(request: Request, caller: Actor, template: str, values: Callable[[], d
     """The page, or one that says what is wrong: people are not told in JSON."""
     prefix = str(request.app.state.prefix)
     try:
-        return render(request, template, prefix=prefix, viewer=caller.name, operator=caller.is_operator, **values())
+        return render(request, template, prefix=prefix, viewer=caller.name, operator=caller.oversees, **values())
     except SignInNeeded:
         raise
     except SwathError as error:
@@ -139,7 +139,7 @@ def _page(request: Request, caller: Actor, template: str, values: Callable[[], d
             prefix=prefix,
             status=status_of(error, {**FAMILIES, **STATUSES}),
             viewer=caller.name,
-            operator=caller.is_operator,
+            operator=caller.oversees,
             account=None,
             error=error,
             error_id=request_id.get(),

@@ -11,6 +11,7 @@ from swath_service.actor import Actor
 
 from swath_quota.domain.limit_lines import LimitLine, LimitReport
 from swath_quota.services.desk import Desk
+from swath_quota.services.reports import as_reader
 
 
 class _State(Protocol):
@@ -50,7 +51,7 @@ def limit_report(actor: Actor, desk: Desk, *, account: str) -> LimitReport:
     """
     standing = getattr(import_module("swath_quota.services"), "standing", None)
     # Where no limits are kept there are none to show.
-    return LimitReport() if standing is None else report_of(standing(actor, desk, account=account))
+    return LimitReport() if standing is None else report_of(standing(as_reader(actor), desk, account=account))
 
 
 def report_of(standing: _Standing) -> LimitReport:

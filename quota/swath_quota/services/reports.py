@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 
 from swath_service.actor import Actor, Scope
@@ -320,8 +320,14 @@ def days_back(last: date, days: int) -> date:
     return last - timedelta(days=days - 1)
 
 
+def as_reader(actor: Actor) -> Actor:
+    """The caller as reports see her: who oversees sees what an operator does, and reports change nothing."""
+    return replace(actor, scopes=actor.scopes | {Scope.ADMINISTER}) if actor.oversees else actor
+
+
 def _audience(actor: Actor, desk: Desk, *, account: str | None) -> tuple[Wallet, str | None]:
     """The wallet, up to date, and whose part of it the caller may see: one member's, or with ``None`` everybody's."""
+    actor = as_reader(actor)
     found = wallet(actor, desk, account=account)
     if not is_organisation(found.account) or actor.is_operator or actor.may(Scope.LEDGER):
         return found, None

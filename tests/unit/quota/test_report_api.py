@@ -42,7 +42,8 @@ class Clock:
 
 class Identities:
     async def actor_for(self, token: str) -> Actor | None:
-        scopes = {Scope.READ, Scope.ADMINISTER} if token == "root" else {Scope.READ}
+        more = {"root": {Scope.ADMINISTER}, "overseer": {Scope.OVERSEE}}.get(token, set())
+        scopes = {Scope.READ, *more}
         return None if token == "nobody" else Actor(name=token, scopes=frozenset(scopes))
 
 
@@ -154,8 +155,9 @@ def test_nobody_sees_anothers(http: TestClient, path: str) -> None:
         if path or headers:
             assert bob.status_code == 403, bob.text
         assert "alert" not in bob.text
-        root = http.get(path, params=asked, headers={**headers, "Authorization": "Bearer root"})
-        assert root.status_code == 200
+        for who in ("root", "overseer"):
+            told = http.get(path, params=asked, headers={**headers, "Authorization": f"Bearer {who}"})
+            assert told.status_code == 200
         unknown = http.get(path, headers={**headers, "Authorization": "Bearer nobody"})
         assert unknown.status_code == 401
 
@@ -270,6 +272,18 @@ def test_an_operator_looks_at_anybodys_and_is_told_whose(http: TestClient) -> No
     assert missing.status_code == 404
     assert "<b>x" not in missing.text
     assert "no-such-wallet" in missing.text
+
+
+def test_who_oversees_changes_nothing(http: TestClient, desk: Desk) -> None:
+    before = services.wallet(OPERATOR, desk, account="ada").balance
+    given = {"grant_id": "g9", "account": "ada", "amount": 1000, "description": "no"}
+    for method, path, body in [
+        ("POST", "grants", given),
+        ("PUT", "wallet/tier", {"account": "ada", "tier": "services"}),
+    ]:
+        assert http.request(method, path, json=body, headers={"Authorization": "Bearer overseer"}).status_code == 403
+    assert http.get("?account=nobody", headers={**HTML, "Authorization": "Bearer overseer"}).status_code == 404
+    assert services.wallet(OPERATOR, desk, account="ada").balance == before
 
 
 def test_limits_are_shown_as_they_stand(http: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
