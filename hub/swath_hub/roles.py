@@ -16,6 +16,7 @@ CUSTOM_SCOPES: dict[str, dict[str, str]] = {
     Scope.PUBLISH.value: {"description": "Publish and yank versions of one's own algorithms"},
     Scope.EXECUTE.value: {"description": "Start and cancel runs that one's own wallet pays for"},
     Scope.ADMINISTER.value: {"description": "Act on anybody's algorithms, runs and wallets"},
+    Scope.OVERSEE.value: {"description": "See anybody's wallet, and change nothing"},
     Scope.LEDGER.value: {"description": "Hold, capture and release on anybody's wallet (Swath's own services)"},
     Scope.STANDING.value: {"description": "See anybody's limits and how full they are (Swath's own services)"},
 }
@@ -35,7 +36,7 @@ def load_roles() -> list[dict[str, Any]]:
         {
             "name": "swath-operator",
             "description": "Operators of Swath",
-            "scopes": [Scope.ADMINISTER.value],
+            "scopes": [Scope.ADMINISTER.value, Scope.OVERSEE.value],
             "groups": [OPERATORS],
         },
         {

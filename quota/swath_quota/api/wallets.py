@@ -16,6 +16,7 @@ from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk
+from swath_quota.services.reports import WalletReport, overview
 
 router = APIRouter(tags=["wallets"])
 Caller = Annotated[Actor, Depends(browser_actor)]
@@ -23,9 +24,9 @@ AtDesk = Annotated[Desk, Depends(current_desk)]
 
 
 @router.get("/wallet")
-def wallet(caller: Caller, desk: AtDesk, query: Annotated[WalletQuery, Query()]) -> Wallet:
-    """One's own wallet, in millicredits; another's for services and operators."""
-    return services.wallet(caller, desk, account=query.account)
+def wallet(caller: Caller, desk: AtDesk, query: Annotated[WalletQuery, Query()]) -> WalletReport:
+    """One's own wallet, in millicredits, and how long it lasts; another's for services and operators."""
+    return overview(caller, desk, account=query.account)
 
 
 @router.get("/wallet/entries")

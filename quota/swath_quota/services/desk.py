@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 
 from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists
+from swath_quota.domain.report_ports import ReportStore
 from swath_quota.domain.tiers import Tiers
 from swath_quota.store.limits_memory import MemoryLimits
+from swath_quota.store.reports_books import BooksReports
 from swath_quota.store.usage_memory import MemoryMeters
 
 
@@ -30,3 +32,9 @@ class Desk:
     clock: Callable[[], datetime] = utc_now
     meters: MeterStore = field(default_factory=MemoryMeters)
     limits: LimitStore = field(default_factory=MemoryLimits)
+    reports_over: InitVar[ReportStore | None] = None
+    """The store of the reports; by default they are made by reading all of `books`, as those in memory allow."""
+    reports: ReportStore = field(init=False)
+
+    def __post_init__(self, reports_over: ReportStore | None) -> None:
+        object.__setattr__(self, "reports", reports_over or BooksReports(self.books))
