@@ -19,6 +19,7 @@ from swath_quota.catalogue import CatalogueInvalid, load_prices, load_tiers
 from swath_quota.services.desk import Desk
 from swath_quota.store.engine import connect
 from swath_quota.store.migrate import migrate
+from swath_quota.store.quotes import SqlQuotes
 from swath_quota.store.sql import SqlBooks
 
 
@@ -94,7 +95,7 @@ def make_desk(settings: Settings, engine: Engine) -> Desk:
             f"wallets are in tiers that the tier file no longer names: {', '.join(sorted(gone))};"
             " name them again, or put those wallets into another tier first"
         )
-    return Desk(books=books, tiers=tiers, prices=load_prices(settings.prices_file))
+    return Desk(books=books, tiers=tiers, prices=load_prices(settings.prices_file), quotes=SqlQuotes(engine))
 
 
 def build(settings: Settings, *, identity: Identity, prefix: str) -> FastAPI:

@@ -61,9 +61,11 @@ def tiers(caller: Caller, desk: AtDesk) -> Tiers:
 
 
 @router.get("/prices")
-def prices(caller: Caller, desk: AtDesk) -> Prices:
-    """The prices in force now, in millicredits."""
-    return services.price_list(caller, desk)
+def prices(
+    caller: Caller, desk: AtDesk, version: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
+) -> Prices:
+    """The prices in force now, in millicredits; with `version`, those of that list."""
+    return services.price_list(caller, desk, version=version)
 
 
 @router.get("/health")

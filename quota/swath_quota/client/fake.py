@@ -10,6 +10,7 @@ from swath_service.errors import Unavailable
 
 from swath_quota import services
 from swath_quota.catalogue import load_prices, load_tiers
+from swath_quota.client.quotes import FakeQuotes
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.ports import Books
@@ -20,7 +21,7 @@ from swath_quota.services.desk import Desk, utc_now
 from swath_quota.store.memory import MemoryBooks
 
 
-class FakeQuotaClient:
+class FakeQuotaClient(FakeQuotes):
     """Keeps every promise of `QuotaClient` but to outlive the process.
 
     Parameters
@@ -111,8 +112,8 @@ class FakeQuotaClient:
     def assign_tier(self, account: str, *, tier: str) -> Wallet:
         return services.assign_tier(self._actor, self._desk, account=account, tier=tier)
 
-    def prices(self) -> Prices:
-        return services.price_list(self._actor, self._desk)
+    def prices(self, version: str | None = None) -> Prices:
+        return services.price_list(self._actor, self._desk, version=version)
 
     def tiers(self) -> Tiers:
         return services.tier_list(self._actor, self._desk)

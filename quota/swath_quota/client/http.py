@@ -13,6 +13,7 @@ import httpx
 from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
+from swath_quota.client.quotes import HttpQuotes
 from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
@@ -25,7 +26,7 @@ _TRY_AGAIN = frozenset({502, 503, 504})
 _FAMILIES = {status: kind for kind, status in STATUSES.items()}
 
 
-class HttpQuotaClient:
+class HttpQuotaClient(HttpQuotes):
     """Keeps the promises of `QuotaClient` over HTTP; every call is idempotent, so every call is repeated on silence.
 
     Parameters
@@ -125,11 +126,22 @@ class HttpQuotaClient:
         body = {"account": account, "tier": tier}
         return wire.wallet_of(_told(self._send("PUT", "wallet/tier", body=body)))
 
-    def prices(self) -> Prices:
-        return wire.prices_of(_told(self._send("GET", "prices")))
+    def prices(self, version: str | None = None) -> Prices:
+        query = None if version is None else {"version": version}
+        return wire.prices_of(_told(self._send("GET", "prices", query=query)))
 
     def tiers(self) -> Tiers:
         return wire.tiers_of(_told(self._send("GET", "tiers")))
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> dict[str, Any]:
+        return _told(self._send(method, path, body=body, query=query))
 
     def _send(
         self,

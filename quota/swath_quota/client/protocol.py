@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from swath_quota.client.quotes import QuotesClient
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
@@ -13,7 +14,7 @@ from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 
-class QuotaClient(Protocol):
+class QuotaClient(QuotesClient, Protocol):
     """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
 
     Promises
@@ -107,8 +108,13 @@ class QuotaClient(Protocol):
         """
         ...
 
-    def prices(self) -> Prices:
-        """The prices in force now, for `swath_quota.client.price_run`."""
+    def prices(self, version: str | None = None) -> Prices:
+        """The prices in force now, for `swath_quota.client.price_run`; with `version`, those of that list.
+
+        Raises
+        ------
+        NoSuchPrices
+        """
         ...
 
     def tiers(self) -> Tiers:

@@ -19,6 +19,22 @@ class NoSuchTier(NotFound):
     """``no-such-tier``: the tier file names no such tier."""
 
 
+class NoSuchPrices(NotFound):
+    """``no-such-prices``: the price file has no list of that version."""
+
+
+class NoSuchQuote(NotFound):
+    """``no-such-quote``: nobody was given a quote with this id."""
+
+
+class QuoteDiffers(Conflict):
+    """``quote-differs``: the id is taken by the quote of another request."""
+
+
+class ObservationDiffers(Conflict):
+    """``observation-differs``: the id is taken by an observation of something else, or with other figures."""
+
+
 class HoldDiffers(Conflict):
     """``hold-differs``: the id is taken by a hold on another account, amount or purpose."""
 
@@ -58,6 +74,10 @@ class Codes:
         "no-such-hold": NoSuchHold,
         "no-such-wallet": NoSuchWallet,
         "no-such-tier": NoSuchTier,
+        "no-such-prices": NoSuchPrices,
+        "no-such-quote": NoSuchQuote,
+        "quote-differs": QuoteDiffers,
+        "observation-differs": ObservationDiffers,
         "hold-differs": HoldDiffers,
         "grant-differs": GrantDiffers,
         "captured-differently": CapturedDifferently,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.domain.tiers import Tiers
+from swath_quota.services.estimating import Estimators
+from swath_quota.store.quote_memory import MemoryQuotes
 
 
 def utc_now() -> datetime:
@@ -24,3 +27,5 @@ class Desk:
     tiers: Tiers
     prices: PriceLists
     clock: Callable[[], datetime] = utc_now
+    quotes: QuoteStore = field(default_factory=MemoryQuotes)
+    estimators: Estimators = field(default_factory=Estimators)

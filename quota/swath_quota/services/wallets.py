@@ -79,11 +79,16 @@ def tier_list(actor: Actor, desk: Desk) -> Tiers:
     return desk.tiers
 
 
-def price_list(actor: Actor, desk: Desk) -> Prices:
-    """The prices in force now."""
+def price_list(actor: Actor, desk: Desk, *, version: str | None = None) -> Prices:
+    """The prices in force now, or those of `version`.
+
+    Raises
+    ------
+    NoSuchPrices, Forbidden
+    """
     if not actor.may(Scope.LEDGER):
         actor.require(Scope.READ)
-    return desk.prices.on(desk.clock().date())
+    return desk.prices.version(version) if version is not None else desk.prices.on(desk.clock().date())
 
 
 def _readable(actor: Actor, desk: Desk, *, account: str | None) -> str:
