@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -10,9 +11,10 @@ from fastapi import FastAPI
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_quota.api import holds, wallets
+from swath_quota.api import holds, quotes, wallets
 from swath_quota.api.errors import STATUSES
 from swath_quota.services.desk import Desk
+from swath_quota.services.estimating import warm
 from swath_quota.services.sweeper import Sweeper
 
 
@@ -24,6 +26,8 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
         sweeper = Sweeper(desk, every_seconds=sweep_seconds) if sweep_seconds else None
         if sweeper:
             sweeper.start()
+            # Seconds of imports that no start should wait for, and no quote either.
+            threading.Thread(target=warm, name="learning", daemon=True).start()
         yield
         if sweeper:
             sweeper.stop()
@@ -42,9 +46,12 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
     @app.get(f"{base}/", tags=["about"])
     async def about(actor: wallets.Caller) -> dict[str, object]:
         """What this is, who you are here, and where to go on."""
-        doors = {name: f"{base}/{name}" for name in ("wallet", "wallet/entries", "tiers", "prices", "openapi.json")}
+        doors = {
+            name: f"{base}/{name}"
+            for name in ("wallet", "wallet/entries", "tiers", "prices", "quotes/coverage", "openapi.json")
+        }
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (holds.router, wallets.router):
+    for router in (holds.router, quotes.router, wallets.router):
         app.include_router(router, prefix=base)
     return app

@@ -15,17 +15,23 @@ from swath_quota.domain.errors import (
     HoldExpired,
     HoldReleased,
     NoSuchHold,
+    NoSuchPrices,
+    NoSuchQuote,
     NoSuchTier,
     NoSuchWallet,
+    ObservationDiffers,
+    QuoteDiffers,
 )
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
 from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
-from swath_quota.domain.prices import Prices, price_run, price_sync
+from swath_quota.domain.prices import Prices, price_run, price_sync, price_usage
+from swath_quota.domain.quotes import Basis, Observation, ObservationSource, Quote, QuoteRequest, Reserved
 from swath_quota.domain.tiers import Terms, Tier, Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 __all__ = [
+    "Basis",
     "CaptureExceedsHold",
     "CapturedDifferently",
     "Direction",
@@ -41,13 +47,22 @@ __all__ = [
     "HttpQuotaClient",
     "LedgerEntry",
     "NoSuchHold",
+    "NoSuchPrices",
+    "NoSuchQuote",
     "NoSuchTier",
     "NoSuchWallet",
+    "Observation",
+    "ObservationDiffers",
+    "ObservationSource",
     "Prices",
     "Purpose",
     "PurposeKind",
     "QuotaClient",
+    "Quote",
+    "QuoteDiffers",
+    "QuoteRequest",
     "Refusal",
+    "Reserved",
     "Settlement",
     "Statement",
     "Terms",
@@ -57,4 +72,5 @@ __all__ = [
     "Wallet",
     "price_run",
     "price_sync",
+    "price_usage",
 ]

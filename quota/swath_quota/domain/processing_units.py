@@ -5,9 +5,9 @@ processing units::
 
     PU = max(0.01, W x H / 512^2) x bands / 3 x format x samples x orthorectification x speckle
 
-The least of 0.01 is that of the area's term, before the other factors: 20 x 20 pixels of two bands are 0.0067 PU. The
-documentation's third vector, 20.34 for 2000 x 2000 pixels, two bands, 16 bit, orthorectified, is cut and not rounded: the
-printed formula gives 20.3450….
+The least of 0.01 is that of the area's term, before the other factors: 20 x 20 pixels of two bands are 0.0067 PU.
+The documentation's third vector, 20.34 for 2000 x 2000 pixels, two bands, 16 bit, orthorectified, is cut and not
+rounded: the printed formula gives 20.3450….
 """
 
 from __future__ import annotations

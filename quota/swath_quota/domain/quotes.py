@@ -20,6 +20,9 @@ SUBJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@/=-]{0,199}$"
 MAX_QUANTITY = 1e15
 MAX_CPUS = 1e6
 MAX_MEMORY_MB = 10**10
+#: Fewer observations than this tell nothing; more are not looked at.
+LEAST_OBSERVATIONS = 3
+MOST_OBSERVATIONS = 200
 _FEATURE = re.compile(FEATURE_PATTERN.removesuffix("$") + r"\Z")
 _SUBJECT = re.compile(SUBJECT_PATTERN.removesuffix("$") + r"\Z")
 
@@ -275,7 +278,9 @@ def coverage_of(compared: list[Compared], *, subject: str = "") -> Coverage:
         upper_held=share([one.cost <= one.quote.upper for one in counted]),
         p95_held=share([one.cost <= one.quote.p95 for one in counted]),
         p50_within_30_percent=share([_near(one.cost, one.quote.p50) for one in counted]),
-        p50_without_fee_within_30_percent=share([_near(one.cost - one.fee, one.quote.p50 - one.fee) for one in counted]),
+        p50_without_fee_within_30_percent=share(
+            [_near(one.cost - one.fee, one.quote.p50 - one.fee) for one in counted]
+        ),
         median_ratio=ratios[len(ratios) // 2] if ratios else None,
         cold_starts=share([one.quote.basis is Basis.COLD_START for one in counted]),
         unfinished=len(compared) - len(counted),
