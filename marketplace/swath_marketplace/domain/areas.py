@@ -104,7 +104,7 @@ def _in_degrees(ring: list[tuple[float, float]], crs: Any) -> list[tuple[float, 
         for part in range(20)
     ]
     try:
-        found = list(Transformer.from_crs(crs, 4326, always_xy=True).itransform([*dense, ring[-1]]))
+        found: list[Any] = list(Transformer.from_crs(crs, 4326, always_xy=True).itransform([*dense, ring[-1]]))
     except ProjError:
         return None
     turned = [(at[0], at[1]) for at in found]

@@ -151,7 +151,7 @@ class UsageModel:
         if self._process is None:
             among = np.ones(len(self._targets))
             mean = among @ self._inverse @ self._targets
-            return mean, np.full(len(QUANTITIES), math.sqrt(max(2 - among @ self._inverse @ among, 1e-9)))
+            return mean, np.full(len(QUANTITIES), math.sqrt(max(2 - float(among @ self._inverse @ among), 1e-9)))
         mean, deviation = self._process.predict(inputs, return_std=True)
         return mean[0], deviation[0]
 
