@@ -109,17 +109,9 @@ def report(journal: Journal, *, warm_up: int, fee: int) -> None:
     counted = [entry for entry in journal.entries[warm_up:] if entry["status"] == "finished" and entry["p50"]]
     failed = sum(entry["status"] != "finished" for entry in journal.entries[warm_up:])
     title = f"quotes of {len(counted)} finished runs after {warm_up} to warm up; {failed} failed and are not counted"
-    head = (
-        "algorithm",
-        "runs",
-        "cost ≤ upper",
-        "cost ≤ p95",
-        "p50 ±30 %",
-        "without fee ±30 %",
-        "error without fee",
-        "",
-    )
-    table = Table(*head[:-1], "upper / cost", "cold starts", title=title)
+    shares = ("cost ≤ upper", "cost ≤ p95", "p50 ±30 %", "p50 ±30 % without fee")
+    spread = ("error without fee at 10, 50, 90 %", "upper / cost, median", "cold starts")
+    table = Table("algorithm", "runs", *shares, *spread, title=title)
     for name in (*SHARES, "all"):
         entries = [entry for entry in counted if name in ("all", entry["algorithm"])]
         if entries:

@@ -16,6 +16,7 @@ from swath_quota.client import (
     HoldReleased,
     HoldStatus,
     NoSuchHold,
+    NoSuchPrices,
     Observation,
     Prices,
     Purpose,
@@ -136,16 +137,17 @@ class Cashier:
             # What is learnt is worth less than that the run ends.
             log.error("what run %s used could not be told: %s", run.id, error.code)
 
-    def cost(self, usage: Usage) -> int:
-        """What a run that took `usage` costs, in millicredits.
+    def cost(self, usage: Usage, *, price_version: str | None = None) -> int:
+        """What a run that took `usage` costs, in millicredits, under the prices it was quoted with; by default today's.
 
         Raises
         ------
         Unavailable
             When the quota service does not tell its prices.
         """
+        prices = self._current_prices()
         return price_run(
-            self._current_prices(),
+            prices if price_version in (None, prices.version) else self._prices_of(price_version, otherwise=prices),
             cpu_seconds=usage.cpu_seconds,
             memory_mb_seconds=usage.memory_mb * usage.wall_seconds,
             batch=True,
@@ -246,6 +248,13 @@ class Cashier:
             price_version=told.price_version,
             valid_until=told.valid_until.isoformat(),
         )
+
+    def _prices_of(self, version: str | None, *, otherwise: Prices) -> Prices:
+        try:
+            return self._quota.prices(version)
+        except NoSuchPrices:
+            log.error("the price list %s is gone; today's is used", version)
+            return otherwise
 
     def _current_prices(self) -> Prices:
         with self._lock:

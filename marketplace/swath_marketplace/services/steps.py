@@ -93,7 +93,7 @@ class Stepper:
             case Stage.SETTLING:
                 self._forget(run)
                 settled = self._cashier.settle(run)
-                # Before the run is let go of: until this is stored the step is repeated, and each part of it is a no-op.
+                # While the run is still held on to: until this is stored the step is repeated, harmlessly.
                 self._cashier.observe(settled)
                 return self._store.save(settled)
             case Stage.TERMINAL:
@@ -126,7 +126,7 @@ class Stepper:
         collected = self._collector.collect(run, self._look(run).end)
         ending, usage = collected.ending, collected.usage
         # Asked before anything is saved: without prices nothing is decided.
-        cost = 0 if ending.platform_fault else self._cashier.cost(usage)
+        cost = 0 if ending.platform_fault else self._cashier.cost(usage, price_version=_price_version(run))
         ended = transitions.ended(
             run,
             ending,
@@ -153,3 +153,8 @@ class Stepper:
 
     def _look(self, run: Run) -> Observation:
         return self._executor.check([run])[run.id]
+
+
+def _price_version(run: Run) -> str | None:
+    """The price list that the run was quoted with, which is the one it pays by."""
+    return run.estimate.price_version if run.estimate else None

@@ -15,10 +15,12 @@ from swath_quota.domain.grants import Grant
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists, Prices
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk, utc_now
 from swath_quota.store.memory import MemoryBooks
+from swath_quota.store.quote_memory import MemoryQuotes
 
 
 class FakeQuotaClient(FakeQuotes):
@@ -30,7 +32,7 @@ class FakeQuotaClient(FakeQuotes):
         The time, for tests of months and expiries.
     tiers, prices
         By default those that come with Swath.
-    books
+    books, quotes
         By default empty ones in memory.
 
     Attributes
@@ -46,6 +48,7 @@ class FakeQuotaClient(FakeQuotes):
         tiers: Tiers | None = None,
         prices: PriceLists | None = None,
         books: Books | None = None,
+        quotes: QuoteStore | None = None,
     ) -> None:
         self.down = False
         self._actor = Actor(
@@ -56,6 +59,7 @@ class FakeQuotaClient(FakeQuotes):
             tiers=tiers or load_tiers(),
             prices=prices or load_prices(),
             clock=clock,
+            quotes=quotes or MemoryQuotes(),
         )
 
     @property

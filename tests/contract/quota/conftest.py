@@ -19,10 +19,13 @@ from swath_quota.api.app import make_app
 from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.client import FakeQuotaClient, HttpQuotaClient, QuotaClient
 from swath_quota.domain.ports import Books
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.services import Desk
 from swath_quota.store.engine import connect
 from swath_quota.store.memory import MemoryBooks
 from swath_quota.store.migrate import migrate
+from swath_quota.store.quote_memory import MemoryQuotes
+from swath_quota.store.quotes import SqlQuotes
 from swath_quota.store.sql import SqlBooks
 from swath_service.actor import Actor, ActorKind, Scope
 
@@ -89,6 +92,12 @@ def served(app: FastAPI) -> Iterator[str]:
         assert not thread.is_alive()
 
 
+@pytest.fixture
+def serve() -> object:
+    """`served`, for tests with an application of their own."""
+    return served
+
+
 @contextmanager
 def sql_books(url: str) -> Iterator[SqlBooks]:
     """The books at `url`, at the newest schema."""
@@ -145,14 +154,15 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         books: Books = MemoryBooks()
         if kind:
             books = stack.enter_context(sql_books(_database_url(kind, request=request, folder=tmp_path)))
-        desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock)
+        quotes: QuoteStore = SqlQuotes(books.engine) if isinstance(books, SqlBooks) else MemoryQuotes()
+        desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock, quotes=quotes)
         client: QuotaClient
         if how == "http":
             prefix = "/services/quota/"
             url = stack.enter_context(served(make_app(desk=desk, identity=Identities(), prefix=prefix)))
             client = stack.enter_context(HttpQuotaClient(url + prefix, "token-of-the-test"))
         else:
-            client = FakeQuotaClient(books=books, clock=clock)
+            client = FakeQuotaClient(books=books, clock=clock, quotes=quotes)
         made = Rig(client=client, desk=desk, clock=clock)
         yield made
         assert made.audit().breaches == ()
