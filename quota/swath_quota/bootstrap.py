@@ -25,6 +25,7 @@ from swath_quota.services.limits import standing
 from swath_quota.store.engine import connect
 from swath_quota.store.limits_sql import SqlLimits
 from swath_quota.store.migrate import migrate
+from swath_quota.store.quotes import SqlQuotes
 from swath_quota.store.reports_sql import SqlReports
 from swath_quota.store.sql import SqlBooks
 from swath_quota.store.usage_sql import SqlMeters
@@ -115,6 +116,7 @@ def make_desk(settings: Settings, engine: Engine) -> Desk:
         prices=load_prices(settings.prices_file),
         meters=SqlMeters(engine),
         limits=SqlLimits(engine),
+        quotes=SqlQuotes(engine),
         reports_over=SqlReports(engine),
     )
 

@@ -131,6 +131,8 @@ def _prices(prices: dict[str, Any]) -> Prices:
         per_gb_hour=_millicredits(prices["credits_per_gb_hour"]),
         per_batch_run=_millicredits(prices["credits_per_batch_run"]),
         per_sync_call=_millicredits(prices["credits_per_sync_call"]),
+        per_storage_gb=_millicredits(prices.get("credits_per_storage_gb", 0)),
+        per_transfer_gb=_millicredits(prices.get("credits_per_transfer_gb", 0)),
     )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.runs import OutputFile, Run
+from swath_marketplace.services.holds import Offer
 
 
 class Shapes:
@@ -72,6 +73,17 @@ class Shapes:
             ]
         return told
 
+    def offer(self, version: AlgorithmVersion, offer: Offer) -> dict[str, Any]:
+        """What a run would cost; amounts in millicredits."""
+        return {
+            "algorithm": version.path,
+            "version": version.version,
+            "digest": version.digest,
+            "hold_millicredits": offer.hold,
+            "ceiling_millicredits": offer.ceiling,
+            "estimate": offer.estimate.as_dict() if offer.estimate else None,
+        }
+
     def run(self, run: Run) -> dict[str, Any]:
         """A run."""
         here = f"{self._base}/runs/{run.id}"
@@ -89,6 +101,9 @@ class Shapes:
             "error": run.error.as_dict() if run.error else None,
             "refusal": run.refusal.as_dict() if run.refusal else None,
             "quote_millicredits": run.quote_millicredits,
+            "budget_millicredits": run.budget_millicredits,
+            "ceiling_millicredits": run.ceiling_millicredits,
+            "estimate": run.estimate.as_dict() if run.estimate else None,
             "cost_millicredits": run.cost_millicredits if run.terminal else None,
             "usage": run.usage.as_dict() if run.usage else None,
             "created_at": iso(run.created_at),

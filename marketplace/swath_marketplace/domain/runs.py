@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -141,6 +141,31 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a run was foretold to cost, in millicredits, and to take."""
+
+    quote_id: str
+    p50: int
+    p95: int
+    upper: int
+    hold: int
+    ceiling: int
+    p50_seconds: float
+    p95_seconds: float
+    basis: str
+    """``history``, ``benchmark`` or ``cold-start``."""
+    observations: int
+    explanation: str
+    price_version: str
+    valid_until: str
+    """ISO time."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """One call of one version, by one caller."""
 
@@ -155,7 +180,7 @@ class Run:
     """Bound and checked: every parameter of the interface, defaults filled in."""
     resources: Resources
     quote_millicredits: int
-    """What is held before it starts: the most that it can cost."""
+    """What is held before it starts: what its quote implies, or its caller's budget where that is less."""
     created_at: datetime
     stage: Stage = Stage.CREATED
     desired: Desired = Desired.FINISHED
@@ -179,6 +204,14 @@ class Run:
     queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    estimate: Estimate | None = None
+    """What the quota service foretold; ``None`` when it did not answer."""
+    features: Mapping[str, float] = field(default_factory=dict)
+    """What the estimate stands on, and what the next ones learn from."""
+    budget_millicredits: int | None = None
+    """The most that its caller lets it cost."""
+    ceiling_millicredits: int | None = None
+    """The most that its version's limits let it cost; ``None`` for a run from before there were quotes."""
     generation: int = 0
     """Fencing token: a writer that has lost the lease finds another number here and writes nothing."""
 

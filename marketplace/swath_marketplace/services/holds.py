@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from swath_quota.client import (
@@ -13,19 +15,31 @@ from swath_quota.client import (
     HoldCaptured,
     HoldStatus,
     NoSuchHold,
+    Observation,
     Prices,
     Purpose,
     PurposeKind,
     QuotaClient,
+    QuoteRequest,
     Refusal,
+    Reserved,
     price_run,
 )
-from swath_service.errors import SwathError, Unavailable
+from swath_service.errors import Invalid, SwathError, Unavailable
 
 from swath_marketplace.domain import transitions
-from swath_marketplace.domain.algorithms import Resources
+from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock, iso
-from swath_marketplace.domain.runs import Desired, ErrorInfo, RefusalInfo, Run, RunStatus, SettlementKind, Usage
+from swath_marketplace.domain.runs import (
+    Desired,
+    ErrorInfo,
+    Estimate,
+    RefusalInfo,
+    Run,
+    RunStatus,
+    SettlementKind,
+    Usage,
+)
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +47,18 @@ log = logging.getLogger(__name__)
 _MARGIN_SECONDS = 7 * 24 * 3600
 _PRICES_SECONDS = 60.0
 _MB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """What a run will cost, in millicredits."""
+
+    hold: int
+    """What is held before it starts."""
+    ceiling: int
+    """The most that its version's limits allow."""
+    estimate: Estimate | None
+    """``None`` when the quota service foretold nothing; then the ceiling is held."""
 
 
 class Cashier:
@@ -47,20 +73,68 @@ class Cashier:
         self._lock = threading.Lock()
         self._prices: tuple[float, Prices] | None = None
 
-    def quote(self, resources: Resources) -> int:
-        """The most that a run of `resources` can cost, in millicredits: all cores busy to its time limit.
+    def quote(
+        self, quote_id: str, version: AlgorithmVersion, features: Mapping[str, float], *, budget: int | None = None
+    ) -> Offer:
+        """What a run of `version` will cost and what is to be held for it. Nothing is held yet.
+
+        Parameters
+        ----------
+        quote_id
+            The same id with the same version and features is the same quote.
+        budget
+            The most that it may cost, in millicredits: it caps what is held.
 
         Raises
         ------
+        Invalid
+            The budget is below the least that any run costs.
         Unavailable
-            When the quota service does not tell its prices.
+            When the quota service tells neither a quote nor its prices, now or lately.
         """
-        return price_run(
-            self._current_prices(),
+        resources = version.resources
+        prices = self._current_prices()
+        _check_budget(budget, least=price_run(prices, cpu_seconds=0, memory_mb_seconds=0, batch=True))
+        ceiling = price_run(
+            prices,
             cpu_seconds=resources.cpus * resources.wall_seconds,
             memory_mb_seconds=float(resources.memory_mb * resources.wall_seconds),
             batch=True,
         )
+        estimate = self._estimate(quote_id, version, features)
+        hold = ceiling
+        if estimate is not None:
+            hold, ceiling = estimate.hold, estimate.ceiling
+        return Offer(hold=hold if budget is None else min(budget, hold), ceiling=ceiling, estimate=estimate)
+
+    def observe(self, run: Run) -> None:
+        """Tell the quota service what `run`, whose hold is settled, used, so that quotes to come learn from it.
+
+        Raises
+        ------
+        Unavailable
+            When the quota service does not answer; this is asked again.
+        """
+        usage = run.usage
+        if usage is None or run.platform_fault or run.outcome is None or not usage.wall_seconds:
+            return
+        observation = Observation(
+            id=run.hold_id,
+            kind=PurposeKind.RUN,
+            subject=run.digest,
+            features=run.features,
+            usage=_metered(run, usage),
+            finished=run.outcome is RunStatus.FINISHED,
+            at=self._clock(),
+            quote_id=run.estimate.quote_id if run.estimate else "",
+        )
+        try:
+            self._quota.observe(observation)
+        except Unavailable:
+            raise
+        except SwathError as error:
+            # What is learnt is worth less than that the run ends.
+            log.error("what run %s used could not be told: %s", run.id, error.code)
 
     def ask(self, run: Run) -> Run:
         """`run` after its hold was asked for: held, refused, or on its way out when its end is wanted.
@@ -75,9 +149,13 @@ class Cashier:
             account=run.caller,
             amount=run.quote_millicredits,
             purpose=Purpose(
-                kind=PurposeKind.RUN, reference=run.id, description=f"{run.owner}/{run.name}@{run.version}"
+                kind=PurposeKind.RUN,
+                reference=run.id,
+                description=f"{run.owner}/{run.name}@{run.version}",
+                algorithm=f"{run.owner}/{run.name}",
             ),
             expires_in_seconds=run.resources.wall_seconds + _MARGIN_SECONDS,
+            price_version=run.estimate.price_version if run.estimate else None,
         )
         if run.desired is Desired.CANCELED:
             # The hold was asked for all the same: a call that a crash cut off may have placed it already.
@@ -129,6 +207,37 @@ class Cashier:
             log.error("run %s owes nothing and its hold was captured", run.id)
         return transitions.settled(run, SettlementKind.RELEASED, captured=0, at=self._clock())
 
+    def _estimate(self, quote_id: str, version: AlgorithmVersion, features: Mapping[str, float]) -> Estimate | None:
+        reserved = Reserved(
+            cpus=version.resources.cpus,
+            memory_mb=version.resources.memory_mb,
+            wall_seconds=version.resources.wall_seconds,
+        )
+        request = QuoteRequest(
+            quote_id=quote_id, kind=PurposeKind.RUN, subject=version.digest, reserved=reserved, features=features
+        )
+        try:
+            told = self._quota.quote(request)
+        except SwathError as error:
+            # A run waits for its hold, not for a foretelling: without one, all that its limits allow is held.
+            log.warning("no quote for %s %s: %s", version.path, version.version, error.code)
+            return None
+        return Estimate(
+            quote_id=told.id,
+            p50=told.p50,
+            p95=told.p95,
+            upper=told.upper,
+            hold=told.hold,
+            ceiling=told.ceiling,
+            p50_seconds=told.p50_seconds,
+            p95_seconds=told.p95_seconds,
+            basis=told.basis.value,
+            observations=told.observations,
+            explanation=told.explanation,
+            price_version=told.price_version,
+            valid_until=told.valid_until.isoformat(),
+        )
+
     def _current_prices(self) -> Prices:
         with self._lock:
             kept = self._prices
@@ -169,3 +278,15 @@ def _metered(run: Run, usage: Usage) -> dict[str, float]:
         "storage_mb": round(sum(output.bytes for output in run.outputs) / _MB, 6),
         "transfer_mb": 0.0,
     }
+
+
+def _check_budget(budget: int | None, *, least: int) -> None:
+    if budget is not None and budget < least:
+        mend = f"allow more than {least} millicredits, or ask for a quote first; what is not used is given back"
+        raise Invalid(
+            code="budget-too-small",
+            message=f"no run costs less than {least} millicredits and the budget is {budget}",
+            mend=mend,
+            findings=[{"field": "budget_millicredits", "message": "below the fee of a run", "mend": mend}],
+            extra={"least_millicredits": least},
+        )

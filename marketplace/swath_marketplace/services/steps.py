@@ -92,7 +92,10 @@ class Stepper:
                 return self._collect(run)
             case Stage.SETTLING:
                 self._forget(run)
-                return self._store.save(self._cashier.settle(run))
+                settled = self._cashier.settle(run)
+                # While the run is still held on to: until this is stored the step is repeated, harmlessly.
+                self._cashier.observe(settled)
+                return self._store.save(settled)
             case Stage.TERMINAL:
                 return run
 

@@ -10,6 +10,7 @@ from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.runs import (
     Desired,
     ErrorInfo,
+    Estimate,
     OutputFile,
     RefusalInfo,
     Run,
@@ -67,6 +68,10 @@ def run_of(row: sa.Row[Any]) -> Run:
         queued_at=row.queued_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        estimate=Estimate(**row.estimate) if row.estimate else None,
+        features=row.features or {},
+        budget_millicredits=row.budget_millicredits,
+        ceiling_millicredits=row.ceiling_millicredits,
         generation=row.generation,
     )
 

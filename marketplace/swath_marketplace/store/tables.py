@@ -113,6 +113,10 @@ class RunRow(Base, table=True):
     queued_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     started_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     ended_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    estimate: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    features: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    budget_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
+    ceiling_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
     generation: int = 0
     lease_holder: str | None = None
     lease_until: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))

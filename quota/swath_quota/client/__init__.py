@@ -19,11 +19,14 @@ from swath_quota.domain.errors import (
     NoSuchLimit,
     NoSuchOverride,
     NoSuchPrices,
+    NoSuchQuote,
     NoSuchTier,
     NoSuchWallet,
     NotAMember,
     NotCaptured,
+    ObservationDiffers,
     OverrideDiffers,
+    QuoteDiffers,
     RefundDiffers,
     TakeDiffers,
     TakeEnded,
@@ -36,11 +39,13 @@ from swath_quota.domain.limits import Degrade, Limit, LimitState, Origin, Standi
 from swath_quota.domain.meters import EventResult, Outcome, Progress, UsageAnswer, UsagePage
 from swath_quota.domain.overrides import Override, Revocation
 from swath_quota.domain.prices import Prices, price_run, price_sync
+from swath_quota.domain.quotes import Basis, Observation, ObservationSource, Quote, QuoteRequest, Reserved
 from swath_quota.domain.tiers import Terms, Tier, Tiers
 from swath_quota.domain.usage import Fault, UsageEvent, price_usage
 from swath_quota.domain.wallets import Statement, Wallet
 
 __all__ = [
+    "Basis",
     "CaptureExceedsHold",
     "CapturedDifferently",
     "Degrade",
@@ -66,10 +71,14 @@ __all__ = [
     "NoSuchLimit",
     "NoSuchOverride",
     "NoSuchPrices",
+    "NoSuchQuote",
     "NoSuchTier",
     "NoSuchWallet",
     "NotAMember",
     "NotCaptured",
+    "Observation",
+    "ObservationDiffers",
+    "ObservationSource",
     "Origin",
     "Outcome",
     "Override",
@@ -79,8 +88,12 @@ __all__ = [
     "Purpose",
     "PurposeKind",
     "QuotaClient",
+    "Quote",
+    "QuoteDiffers",
+    "QuoteRequest",
     "RefundDiffers",
     "Refusal",
+    "Reserved",
     "Revocation",
     "Settlement",
     "Standing",

@@ -11,6 +11,7 @@ from swath_service.errors import Unavailable
 from swath_quota import services
 from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.client.limits import FakeLimits
+from swath_quota.client.quotes import FakeQuotes
 from swath_quota.client.usage import FakeUsage
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
@@ -18,15 +19,17 @@ from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists, Prices
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk, utc_now
 from swath_quota.store.limits_memory import MemoryLimits
 from swath_quota.store.memory import MemoryBooks
+from swath_quota.store.quote_memory import MemoryQuotes
 from swath_quota.store.usage_memory import MemoryMeters
 
 
-class FakeQuotaClient(FakeUsage, FakeLimits):
+class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
     """Keeps every promise of `QuotaClient` but to outlive the process.
 
     Parameters
@@ -35,7 +38,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits):
         The time, for tests of months and expiries.
     tiers, prices
         By default those that come with Swath.
-    books, meters, limits
+    books, meters, limits, quotes
         By default empty ones in memory.
 
     Attributes
@@ -53,6 +56,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits):
         books: Books | None = None,
         meters: MeterStore | None = None,
         limits: LimitStore | None = None,
+        quotes: QuoteStore | None = None,
     ) -> None:
         self.down = False
         self._actor = Actor(
@@ -65,6 +69,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits):
             prices=prices or load_prices(),
             clock=clock,
             limits=limits or MemoryLimits(),
+            quotes=quotes or MemoryQuotes(),
         )
 
     @property

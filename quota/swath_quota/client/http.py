@@ -14,6 +14,7 @@ from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
 from swath_quota.client.limits import HttpLimits
+from swath_quota.client.quotes import HttpQuotes
 from swath_quota.client.usage import HttpUsage
 from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
@@ -27,7 +28,7 @@ _TRY_AGAIN = frozenset({502, 503, 504})
 _FAMILIES = {status: kind for kind, status in STATUSES.items()}
 
 
-class HttpQuotaClient(HttpUsage, HttpLimits):
+class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
     """Keeps the promises of `QuotaClient` over HTTP; every call is idempotent, so every call is repeated on silence.
 
     Parameters

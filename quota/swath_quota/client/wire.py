@@ -153,6 +153,8 @@ def prices_of(data: Json) -> Prices:
         per_gb_hour=data["per_gb_hour"],
         per_batch_run=data["per_batch_run"],
         per_sync_call=data["per_sync_call"],
+        per_storage_gb=data["per_storage_gb"],
+        per_transfer_gb=data["per_transfer_gb"],
     )
 
 

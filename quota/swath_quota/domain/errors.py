@@ -39,6 +39,18 @@ class RefundDiffers(Conflict):
     """``refund-differs``: another amount was given back before."""
 
 
+class NoSuchQuote(NotFound):
+    """``no-such-quote``: nobody was given a quote with this id."""
+
+
+class QuoteDiffers(Conflict):
+    """``quote-differs``: the id is taken by the quote of another request."""
+
+
+class ObservationDiffers(Conflict):
+    """``observation-differs``: the id is taken by an observation of something else, or with other figures."""
+
+
 class HoldDiffers(Conflict):
     """``hold-differs``: the id is taken by a hold on another account, amount or purpose."""
 
@@ -111,6 +123,9 @@ class Codes:
         "not-a-member": NotAMember,
         "not-captured": NotCaptured,
         "refund-differs": RefundDiffers,
+        "no-such-quote": NoSuchQuote,
+        "quote-differs": QuoteDiffers,
+        "observation-differs": ObservationDiffers,
         "hold-differs": HoldDiffers,
         "grant-differs": GrantDiffers,
         "captured-differently": CapturedDifferently,

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from swath_quota.domain.holds import PurposeKind
-from swath_quota.domain.prices import Prices, price_run
+from swath_quota.domain.prices import Prices, price_quantities, price_run
 
 CPU_SECONDS = "cpu_seconds"
 MEMORY_MB_SECONDS = "memory_mb_seconds"
@@ -125,15 +125,10 @@ def is_decreasing(state: MeterState, event: UsageEvent) -> bool:
 def price_usage(prices: Prices, usage: Mapping[str, float], kind: PurposeKind) -> int:
     """What `usage` costs by a price list, in millicredits, rounded half up.
 
-    CPU time used and memory reserved, and for a run the fee of a batch run, once. The same formula as a quote's
-    (`price_run`), so a quote over upper limits is an upper limit of this.
+    CPU time used, memory reserved, what was kept and moved, and for a run the fee of a batch run, once. The same
+    formula as a quote's (`price_run`), so a quote over upper limits is an upper limit of this.
     """
-    return price_run(
-        prices,
-        cpu_seconds=usage.get(CPU_SECONDS, 0.0),
-        memory_mb_seconds=usage.get(MEMORY_MB_SECONDS, 0.0),
-        batch=kind is PurposeKind.RUN,
-    )
+    return price_quantities(prices, usage, batch=kind is PurposeKind.RUN)
 
 
 def rate_per_hour(prices: Prices, older: Mapping[str, float], newer: Mapping[str, float]) -> int | None:

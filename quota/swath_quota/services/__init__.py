@@ -17,6 +17,7 @@ from swath_quota.services.organisations import (
 )
 from swath_quota.services.overrides import override, overrides, revoke
 from swath_quota.services.progress import progress, usage_page
+from swath_quota.services.quotes import CoverageReport, Given, coverage, get_quote, observe, quote
 from swath_quota.services.refunds import refund
 from swath_quota.services.settling import settle
 from swath_quota.services.takes import give_back, take
@@ -24,7 +25,9 @@ from swath_quota.services.wallets import price_list, statement, tier_list, walle
 
 __all__ = [
     "AuditReport",
+    "CoverageReport",
     "Desk",
+    "Given",
     "Organisation",
     "Placed",
     "admit",
@@ -32,18 +35,22 @@ __all__ = [
     "audit",
     "capture",
     "choose_payer",
+    "coverage",
     "dismiss",
     "extend",
     "get_hold",
+    "get_quote",
     "give_back",
     "grant",
     "hold",
+    "observe",
     "open_organisation",
     "organisation",
     "override",
     "overrides",
     "price_list",
     "progress",
+    "quote",
     "refund",
     "release",
     "report_usage",

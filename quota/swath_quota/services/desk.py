@@ -10,9 +10,12 @@ from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.domain.report_ports import ReportStore
 from swath_quota.domain.tiers import Tiers
+from swath_quota.services.estimating import Estimators
 from swath_quota.store.limits_memory import MemoryLimits
+from swath_quota.store.quote_memory import MemoryQuotes
 from swath_quota.store.reports_books import BooksReports
 from swath_quota.store.usage_memory import MemoryMeters
 
@@ -38,3 +41,6 @@ class Desk:
 
     def __post_init__(self, reports_over: ReportStore | None) -> None:
         object.__setattr__(self, "reports", reports_over or BooksReports(self.books))
+
+    quotes: QuoteStore = field(default_factory=MemoryQuotes)
+    estimators: Estimators = field(default_factory=Estimators)

@@ -20,10 +20,13 @@ from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.client import FakeQuotaClient, HttpQuotaClient, QuotaClient
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.services import Desk
 from swath_quota.store.engine import connect
 from swath_quota.store.memory import MemoryBooks
 from swath_quota.store.migrate import migrate
+from swath_quota.store.quote_memory import MemoryQuotes
+from swath_quota.store.quotes import SqlQuotes
 from swath_quota.store.sql import SqlBooks
 from swath_quota.store.usage_memory import MemoryMeters
 from swath_quota.store.usage_sql import SqlMeters
@@ -95,6 +98,12 @@ def served(app: FastAPI) -> Iterator[str]:
         assert not thread.is_alive()
 
 
+@pytest.fixture
+def serve() -> object:
+    """`served`, for tests with an application of their own."""
+    return served
+
+
 @contextmanager
 def sql_books(url: str) -> Iterator[SqlBooks]:
     """The books at `url`, at the newest schema."""
@@ -134,12 +143,6 @@ def open_books() -> object:
     return sql_books
 
 
-@pytest.fixture
-def serve() -> object:
-    """`served`, for tests with an application of their own."""
-    return served
-
-
 @pytest.fixture(
     params=[
         "fake",
@@ -159,14 +162,15 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         if kind:
             sql = stack.enter_context(sql_books(_database_url(kind, request=request, folder=tmp_path)))
             books, meters = sql, SqlMeters(sql.engine)
-        desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock, meters=meters)
+        quotes: QuoteStore = SqlQuotes(books.engine) if isinstance(books, SqlBooks) else MemoryQuotes()
+        desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock, meters=meters, quotes=quotes)
         client: QuotaClient
         if how == "http":
             prefix = "/services/quota/"
             url = stack.enter_context(served(make_app(desk=desk, identity=Identities(), prefix=prefix)))
             client = stack.enter_context(HttpQuotaClient(url + prefix, "token-of-the-test"))
         else:
-            client = FakeQuotaClient(books=books, meters=meters, clock=clock)
+            client = FakeQuotaClient(books=books, meters=meters, clock=clock, quotes=quotes)
         made = Rig(client=client, desk=desk, clock=clock)
         yield made
         assert made.audit().breaches == ()
