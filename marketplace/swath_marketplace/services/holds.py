@@ -47,6 +47,16 @@ class Cashier:
         self._lock = threading.Lock()
         self._prices: tuple[float, Prices] | None = None
 
+    def prices(self) -> Prices:
+        """The prices in force.
+
+        Raises
+        ------
+        Unavailable
+            When the quota service does not tell them.
+        """
+        return self._current_prices()
+
     def quote(self, resources: Resources) -> int:
         """The most that a run of `resources` can cost, in millicredits: all cores busy to its time limit.
 

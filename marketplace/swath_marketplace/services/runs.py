@@ -15,12 +15,13 @@ from swath.contract.parameters import check_parameters
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden, Invalid, NotFound
 
-from swath_marketplace.domain.algorithms import AlgorithmVersion
+from swath_marketplace.domain.algorithms import AlgorithmVersion, Resources
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.runs import OutputFile, Run, RunStatus
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
@@ -37,7 +38,7 @@ class RunRequest:
     """``owner/name`` or ``owner/name@range``."""
     parameters: Mapping[str, Any]
     budget_millicredits: int | None = None
-    """The most that the run may cost; it is refused when it could cost more."""
+    """The most that the run may cost; one that reaches it is asked to checkpoint, then stopped."""
 
     @property
     def sha256(self) -> str:
@@ -76,6 +77,7 @@ class Runs:
         store: RunStore,
         registry: Registry,
         cashier: Cashier,
+        budgets: BudgetWatch,
         reconciler: Reconciler,
         folders: RunFolders,
         slots: Slots,
@@ -84,6 +86,7 @@ class Runs:
         self._store = store
         self._registry = registry
         self._cashier = cashier
+        self._budgets = budgets
         self._reconciler = reconciler
         self._folders = folders
         self._slots = slots
@@ -101,7 +104,8 @@ class Runs:
         Raises
         ------
         Invalid
-            Unknown, missing or wrong parameters, every one named; a budget below the price. Nothing is held.
+            Unknown, missing or wrong parameters, every one named; a budget with which nothing can be done. Nothing is
+            held.
         KeyReused
             `key` came with another request before.
         RunRefused
@@ -199,14 +203,8 @@ class Runs:
         quote = self._cashier.quote(version.resources)
         budget = request.budget_millicredits
         if budget is not None and budget < quote:
-            mend = f"allow {quote} millicredits; what is not used is given back"
-            raise Invalid(
-                code="budget-too-small",
-                message=f"this run may cost up to {quote} millicredits and the budget is {budget}",
-                mend=mend,
-                findings=[{"field": "budget_millicredits", "message": "below the quote", "mend": mend}],
-                extra={"quote_millicredits": quote},
-            )
+            self._check_budget(budget, version.resources, quote=quote)
+            quote = budget
         return Run(
             id=uuid.uuid4().hex,
             algorithm_id=version.algorithm_id,
@@ -218,7 +216,21 @@ class Runs:
             parameters=parameters,
             resources=version.resources,
             quote_millicredits=quote,
+            budget_millicredits=budget,
             created_at=self._clock(),
+        )
+
+    def _check_budget(self, budget: int, resources: Resources, *, quote: int) -> None:
+        least = self._budgets.least_hold(resources, self._cashier.prices())
+        if budget >= least:
+            return
+        mend = f"allow at least {least} millicredits, or {quote} for all that it may take; the rest is given back"
+        raise Invalid(
+            code="budget-too-small",
+            message=f"with {budget} millicredits this run would be stopped before it could do anything",
+            mend=mend,
+            findings=[{"field": "budget_millicredits", "message": f"below {least}", "mend": mend}],
+            extra={"quote_millicredits": quote, "least_millicredits": least},
         )
 
     def _earlier(self, caller: str, key: str, sha256: str) -> Run | None:
