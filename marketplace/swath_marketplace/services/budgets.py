@@ -169,7 +169,8 @@ class BudgetWatch:
         if watched.prices is not None:
             return run
         hold = self._quota.get_hold(run.hold_id)
-        watched.prices = self._quota.prices(hold.price_version if hold else None)
+        version = getattr(hold, "price_version", "")
+        watched.prices = self._quota.prices(version) if version else self._quota.prices()
         if hold is None or hold.status is not HoldStatus.HELD or hold.amount <= run.quote_millicredits:
             return run
         return self._store.save(transitions.hold_extended(run, hold.amount))

@@ -114,5 +114,4 @@ def terms_of(standing: Any) -> Terms:
     if not (math.isfinite(weight) and weight > 0):
         raise ValueError(f"{weight} is no weight in a queue")
     limit = standing.limit(CONCURRENT)
-    told = getattr(limit, "limit", limit)
-    return Terms(weight=weight, concurrent=None if told is None else int(told))
+    return Terms(weight=weight, concurrent=None if limit is None else limit.hard)
