@@ -143,7 +143,7 @@ def assemble(
     executor = executor or _local_executor(settings, folders)
     algorithms, runs = AlgorithmStore(database), RunStore(database, rules=settings.rules())
     # What ran before this table was, a half-life that was changed: both count from now on.
-    runs.queue.rebuild()
+    runs.queue.rebuild(now=clock())
     events, cashier = EventLogs(folders), Cashier(quota, clock=clock)
     registry = _registry(settings, algorithms, clock=clock)
     terms = TermsBook(quota)

@@ -103,7 +103,7 @@ class QueueStore:
 
     def replace_charge(self, connection: sa.Connection, before: Run, after: Run) -> None:
         """Let what a run really took stand for its entry penalty, when it gives its slot back; after `lock`."""
-        if before.stage not in ACTIVE_STAGES or after.stage in ACTIVE_STAGES or after.admitted_at is None:
+        if before.stage not in ACTIVE_STAGES or after.stage in ACTIVE_STAGES or before.admitted_at is None:
             return
         share = self._share(connection, after.caller)
         if share is None:
@@ -114,13 +114,20 @@ class QueueStore:
             wall_seconds=after.usage.as_dict()["wall_seconds"] if after.usage else None,
             platform_fault=after.platform_fault,
         )
-        settled = shares.ended(share, after.resources, admitted_at=after.admitted_at, seconds=seconds, rules=self.rules)
+        settled = shares.ended(
+            share, after.resources, admitted_at=before.admitted_at, seconds=seconds, rules=self.rules
+        )
         self._put(connection, settled, known=True)
 
-    def rebuild(self) -> Mapping[str, Share]:
-        """Compute all shares from the runs and keep them: after a change of the half-life, say."""
+    def rebuild(self, *, now: datetime) -> Mapping[str, Share]:
+        """Compute all shares from the runs and keep them: after a change of the half-life, say.
+
+        What got its slot in the future, by a clock that was mended since, counts as of now: else the queue's clock
+        would stand still until that day.
+        """
         with self._database.write() as connection:
             self._database.lock(connection, ADMISSION_LOCK)
+            connection.execute(runs.update().where(runs.c.admitted_at > now).values(admitted_at=now))
             made = shares.recomputed(_charges(connection), rules=self.rules)
             connection.execute(shares_table.delete())
             for share in made.values():

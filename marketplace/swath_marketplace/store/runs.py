@@ -184,6 +184,9 @@ class RunStore:
             if row is None:
                 raise LeaseLost(run.id)
             before = run_of(row)
+            if before.admitted_at is not None:
+                # It stands; `QueueStore.rebuild` may have mended it since the run was read.
+                del values["admitted_at"]
             connection.execute(runs.update().where(mine).values(values))
             self.queue.replace_charge(connection, before, run)
             if run.checkpoint and before.checkpoint is None:

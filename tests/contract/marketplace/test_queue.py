@@ -91,7 +91,7 @@ def end(store: RunStore, run_id: str, *, seconds: float, ending: Ending = FINISH
 
 def as_recomputed(store: RunStore) -> dict[str, Share]:
     kept = store.queue.shares()
-    made = store.queue.rebuild()
+    made = store.queue.rebuild(now=NOW + timedelta(days=1))
     assert set(kept) == set(made)
     for caller, share in made.items():
         assert kept[caller].at == share.at
@@ -152,9 +152,25 @@ def test_shares_survive_a_changed_half_life_and_a_lost_table(
     assert kept["bob"].cpu_seconds == pytest.approx(150)
     with database.write() as connection:
         connection.execute(sa.text("DELETE FROM shares"))
-    assert store.queue.rebuild() == kept
+    assert store.queue.rebuild(now=NOW + timedelta(days=1)) == kept
     other = RunStore(database, rules=Rules(half_life_seconds=1800))
-    assert other.queue.rebuild()["bob"].cpu_seconds == pytest.approx(125)
+    assert other.queue.rebuild(now=NOW + timedelta(days=1))["bob"].cpu_seconds == pytest.approx(125)
+
+
+def test_a_clock_that_ran_ahead_and_was_mended_holds_nobody_up(store: RunStore, held: Callable[..., Run]) -> None:
+    held("r1", wall_seconds=100)
+    assert admit(store, at=NOW + timedelta(days=3650)) == ["r1"]
+    run = store.get("r1")
+    assert run
+    made = store.queue.rebuild(now=NOW)
+    assert (
+        made == store.queue.shares() == {"bob": Share(caller="bob", cpu_seconds=100, memory_mb_seconds=100_000, at=NOW)}
+    )
+    run = store.save(transitions.started(run, at=NOW))
+    run = store.save(transitions.process_over(run))
+    usage = Usage(wall_seconds=40, memory_mb=1000)
+    store.save(transitions.ended(run, FINISHED, usage=usage, cost_millicredits=0, outputs=()))
+    assert as_recomputed(store)["bob"].cpu_seconds == 40, "also for one who read the run before"
 
 
 def test_a_caller_with_many_runs_hides_nobody(store: RunStore, held: Callable[..., Run]) -> None:
