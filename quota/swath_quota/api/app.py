@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_quota.api import holds, wallets
+from swath_quota.api import holds, organisations, wallets
 from swath_quota.api.errors import STATUSES
 from swath_quota.services.desk import Desk
 from swath_quota.services.sweeper import Sweeper
@@ -45,6 +45,6 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
         doors = {name: f"{base}/{name}" for name in ("wallet", "wallet/entries", "tiers", "prices", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (holds.router, wallets.router):
+    for router in (holds.router, organisations.router, wallets.router):
         app.include_router(router, prefix=base)
     return app
