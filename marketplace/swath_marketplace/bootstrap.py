@@ -146,7 +146,7 @@ def assemble(
     runs.queue.rebuild(now=clock())
     events, cashier = EventLogs(folders), Cashier(quota, clock=clock)
     registry = _registry(settings, algorithms, clock=clock)
-    terms = TermsBook(quota)
+    terms = TermsBook(getattr(quota, "standing", None))
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
     )

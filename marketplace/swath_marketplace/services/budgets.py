@@ -169,8 +169,7 @@ class BudgetWatch:
         if watched.prices is not None:
             return run
         hold = self._quota.get_hold(run.hold_id)
-        version = getattr(hold, "price_version", "")
-        watched.prices = self._quota.prices(version) if version else self._quota.prices()
+        watched.prices = self._quota.prices((hold.price_version or None) if hold else None)
         if hold is None or hold.status is not HoldStatus.HELD or hold.amount <= run.quote_millicredits:
             return run
         return self._store.save(transitions.hold_extended(run, hold.amount))

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from swath_quota.client import QuotaClient
 from swath_service.errors import SwathError
 
 from swath_marketplace.domain.fairness import Terms
@@ -43,14 +42,19 @@ class TermsBook:
 
     Parameters
     ----------
-    quota
-        Its ``standing(caller)`` tells the weight in the queue, smaller when degraded, and every effective limit.
+    standing
+        The quota client's: tells of a caller the weight in the queue, smaller when degraded, and every effective
+        limit. ``None`` where the client knows none: everybody has `Terms()`.
     """
 
     def __init__(
-        self, quota: QuotaClient, *, monotonic: Callable[[], float] = time.monotonic, patience: float | None = None
+        self,
+        standing: Callable[[str], Any] | None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        patience: float | None = None,
     ) -> None:
-        self._quota = quota
+        self._standing = standing
         self._monotonic = monotonic
         self._patience = _PATIENCE_SECONDS if patience is None else patience
         self._lock = threading.Lock()
@@ -77,17 +81,18 @@ class TermsBook:
         with self._lock:
             known, now = self._known.get(caller), self._monotonic()
             fresh = known is not None and known.until > now
-            if fresh or caller in self._asked or now < self._silent_until:
+            if self._standing is None or fresh or caller in self._asked or now < self._silent_until:
                 return None
             future = self._asked[caller] = self._pool.submit(self._ask, caller)
             return future if known is None else None
 
     def _ask(self, caller: str) -> None:
+        assert self._standing is not None
         try:
             with self._lock:
                 if self._monotonic() < self._silent_until:
                     return
-            terms = terms_of(self._quota.standing(caller))
+            terms = terms_of(self._standing(caller))
             with self._lock:
                 if len(self._known) >= _MOST_CALLERS:
                     self._known.clear()

@@ -53,7 +53,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def book(quota: Quota, clock: Clock) -> TermsBook:
-    return TermsBook(quota, monotonic=clock, patience=5)  # type: ignore[arg-type]
+    return TermsBook(quota.standing, monotonic=clock, patience=5)
 
 
 def settle(book: TermsBook) -> None:
@@ -90,7 +90,7 @@ def test_a_silent_quota_is_asked_once_and_not_waited_for_again(quota: Quota, boo
 
 
 def test_a_slow_quota_holds_nobody_up(quota: Quota, clock: Clock) -> None:
-    book = TermsBook(quota, monotonic=clock, patience=0)  # type: ignore[arg-type]
+    book = TermsBook(quota.standing, monotonic=clock, patience=0)
     quota.answers = {"ada": standing(2)}
     quota.gate.clear()
     assert book.of(["ada"]) == {}
@@ -108,4 +108,4 @@ def test_what_is_no_weight_is_not_believed(quota: Quota, book: TermsBook, weight
 
 
 def test_a_client_that_knows_no_standings_leaves_all_equal() -> None:
-    assert TermsBook(SimpleNamespace()).of(["ada"]) == {}  # type: ignore[arg-type]
+    assert TermsBook(None).of(["ada"]) == {}
