@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from swath.checkpoint import checkpoint_requested, on_checkpoint
     from swath.client.api import (
         algorithms,
         environments,
@@ -65,12 +66,14 @@ __all__ = [
     "SwathError",
     "TemporalInterval",
     "algorithms",
+    "checkpoint_requested",
     "cluster",
     "collections",
     "emit",
     "environments",
     "get_run",
     "login",
+    "on_checkpoint",
     "open_cube",
     "progress",
     "publish",
@@ -88,6 +91,8 @@ _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),
     **dict.fromkeys(_TYPES.split(), "swath.types"),
     "SwathError": "swath.client.errors",
+    "checkpoint_requested": "swath.checkpoint",
+    "on_checkpoint": "swath.checkpoint",
     "cluster": "swath.cluster",
     "collections": "swath.cube",
     "open_cube": "swath.cube",

@@ -71,8 +71,9 @@ def runs(
 
 @router.get("/runs/{run_id}")
 def run(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
-    """One run."""
-    return services.shapes.run(services.runs.get(actor, run_id))
+    """One run; while it waits, with how many start before it and a guess of how long that takes."""
+    found = services.runs.get(actor, run_id)
+    return services.shapes.run(found, place=services.places.of(found))
 
 
 @router.delete("/runs/{run_id}")

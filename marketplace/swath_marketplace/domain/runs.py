@@ -166,6 +166,37 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A running run was asked to save what it has, because what is held for it will not last."""
+
+    code: str
+    """``budget-reached`` or ``credits-exhausted``: what the run ends with, unless it finishes in time."""
+    message: str
+    asked_at: datetime
+    stop_after_seconds: float
+    """It is stopped when it has run for so long, on a clock that knows no steps."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "asked_at": self.asked_at.isoformat(),
+            "stop_after_seconds": round(self.stop_after_seconds, 3),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Checkpoint:
+        """The checkpoint that `as_dict` wrote."""
+        return cls(
+            code=data["code"],
+            message=data["message"],
+            asked_at=datetime.fromisoformat(data["asked_at"]),
+            stop_after_seconds=float(data["stop_after_seconds"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """One call of one version, by one caller."""
 
@@ -180,7 +211,7 @@ class Run:
     """Bound and checked: every parameter of the interface, defaults filled in."""
     resources: Resources
     quote_millicredits: int
-    """What is held before it starts: what its quote implies, or its caller's budget where that is less."""
+    """What is held for it: the most that it can cost, as things stand. A hold that is extended raises it."""
     created_at: datetime
     stage: Stage = Stage.CREATED
     desired: Desired = Desired.FINISHED
@@ -201,7 +232,11 @@ class Run:
     outputs: tuple[OutputFile, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
     """What the run read of the archive, as it reported."""
+    checkpoint: Checkpoint | None = None
+    """Set while it runs, once, when it is asked to save what it has."""
     queued_at: datetime | None = None
+    admitted_at: datetime | None = None
+    """When it got its slot, on the queue's clock, which never goes back."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     estimate: Estimate | None = None

@@ -9,6 +9,7 @@ from typing import Any
 
 from swath_marketplace.domain.endings import Ending
 from swath_marketplace.domain.runs import (
+    Checkpoint,
     ErrorInfo,
     OutputFile,
     RefusalInfo,
@@ -85,9 +86,9 @@ def held(run: Run, *, at: datetime) -> Run:
     return _enter(run, Stage.HELD, queued_at=at)
 
 
-def slotted(run: Run) -> Run:
+def slotted(run: Run, *, at: datetime) -> Run:
     """It was given a slot; the intention to start is saved before anything is started."""
-    return _enter(run, Stage.STARTING)
+    return _enter(run, Stage.STARTING, admitted_at=at)
 
 
 def with_handle(run: Run, handle: Mapping[str, Any]) -> Run:
@@ -98,6 +99,18 @@ def with_handle(run: Run, handle: Mapping[str, Any]) -> Run:
 def started(run: Run, *, at: datetime) -> Run:
     """Its process is there and every handle is saved."""
     return _enter(run, Stage.RUNNING, started_at=run.started_at or at)
+
+
+def hold_extended(run: Run, amount: int) -> Run:
+    """More is held for it while it runs: `amount` in all, never less than before."""
+    return _enter(run, run.stage, quote_millicredits=max(amount, run.quote_millicredits))
+
+
+def checkpoint_asked(run: Run, checkpoint: Checkpoint) -> Run:
+    """It is asked to save what it has; the first request stands."""
+    if run.stage is not Stage.RUNNING:
+        raise ForbiddenTransition("only a running run is asked to checkpoint")
+    return run if run.checkpoint else _enter(run, Stage.RUNNING, checkpoint=checkpoint)
 
 
 def process_over(run: Run) -> Run:

@@ -15,6 +15,7 @@ from swath_quota.client import (
     HoldCaptured,
     HoldStatus,
     NoSuchHold,
+    NoSuchPrices,
     Observation,
     Prices,
     Purpose,
@@ -27,7 +28,7 @@ from swath_quota.client import (
 )
 from swath_service.errors import Invalid, SwathError, Unavailable
 
-from swath_marketplace.domain import transitions
+from swath_marketplace.domain import budgets, transitions
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock, iso
 from swath_marketplace.domain.runs import (
@@ -73,8 +74,24 @@ class Cashier:
         self._lock = threading.Lock()
         self._prices: tuple[float, Prices] | None = None
 
+    def prices(self) -> Prices:
+        """The prices in force.
+
+        Raises
+        ------
+        Unavailable
+            When the quota service does not tell them.
+        """
+        return self._current_prices()
+
     def quote(
-        self, quote_id: str, version: AlgorithmVersion, features: Mapping[str, float], *, budget: int | None = None
+        self,
+        quote_id: str,
+        version: AlgorithmVersion,
+        *,
+        features: Mapping[str, float],
+        ending_seconds: float,
+        budget: int | None = None,
     ) -> Offer:
         """What a run of `version` will cost and what is to be held for it. Nothing is held yet.
 
@@ -82,29 +99,33 @@ class Cashier:
         ----------
         quote_id
             The same id with the same version and features is the same quote.
+        ending_seconds
+            How long a run may go on after it has to be asked to checkpoint; what is held covers at least two of that.
         budget
             The most that it may cost, in millicredits: it caps what is held.
 
         Raises
         ------
         Invalid
-            The budget is below the least that any run costs.
+            The budget is so small that nothing could be done with it.
         Unavailable
             When the quota service tells neither a quote nor its prices, now or lately.
         """
-        resources = version.resources
-        prices = self._current_prices()
-        _check_budget(budget, least=price_run(prices, cpu_seconds=0, memory_mb_seconds=0, batch=True))
-        ceiling = price_run(
-            prices,
-            cpu_seconds=resources.cpus * resources.wall_seconds,
-            memory_mb_seconds=float(resources.memory_mb * resources.wall_seconds),
-            batch=True,
+        resources, prices = version.resources, self._current_prices()
+
+        def price(cpu_seconds: float, memory_mb_seconds: float) -> int:
+            return price_run(prices, cpu_seconds=cpu_seconds, memory_mb_seconds=memory_mb_seconds, batch=True)
+
+        least = budgets.least_hold(resources, price, seconds=ending_seconds)
+        _check_budget(budget, least=least)
+        hold = ceiling = price(
+            resources.cpus * resources.wall_seconds, float(resources.memory_mb * resources.wall_seconds)
         )
         estimate = self._estimate(quote_id, version, features)
-        hold = ceiling
         if estimate is not None:
-            hold, ceiling = estimate.hold, estimate.ceiling
+            ceiling = estimate.ceiling
+            # Below the least it would be asked to checkpoint as soon as it starts.
+            hold = min(ceiling, max(estimate.hold, least))
         return Offer(hold=hold if budget is None else min(budget, hold), ceiling=ceiling, estimate=estimate)
 
     def observe(self, run: Run) -> None:
@@ -136,6 +157,22 @@ class Cashier:
             # What is learnt is worth less than that the run ends.
             log.error("what run %s used could not be told: %s", run.id, error.code)
 
+    def cost(self, usage: Usage, *, price_version: str | None = None) -> int:
+        """What a run that took `usage` costs, in millicredits, under the prices it was quoted with; by default today's.
+
+        Raises
+        ------
+        Unavailable
+            When the quota service does not tell its prices.
+        """
+        prices = self._current_prices()
+        return price_run(
+            prices if price_version in (None, prices.version) else self._prices_of(price_version, otherwise=prices),
+            cpu_seconds=usage.cpu_seconds,
+            memory_mb_seconds=usage.memory_mb * usage.wall_seconds,
+            batch=True,
+        )
+
     def ask(self, run: Run) -> Run:
         """`run` after its hold was asked for: held, refused, or on its way out when its end is wanted.
 
@@ -155,7 +192,7 @@ class Cashier:
                 algorithm=f"{run.owner}/{run.name}",
             ),
             expires_in_seconds=run.resources.wall_seconds + _MARGIN_SECONDS,
-            price_version=run.estimate.price_version if run.estimate else None,
+            price_version=price_version_of(run),
         )
         if run.desired is Desired.CANCELED:
             # The hold was asked for all the same: a call that a crash cut off may have placed it already.
@@ -238,6 +275,13 @@ class Cashier:
             valid_until=told.valid_until.isoformat(),
         )
 
+    def _prices_of(self, version: str | None, *, otherwise: Prices) -> Prices:
+        try:
+            return self._quota.prices(version)
+        except NoSuchPrices:
+            log.error("the price list %s is gone; today's is used", version)
+            return otherwise
+
     def _current_prices(self) -> Prices:
         with self._lock:
             kept = self._prices
@@ -257,6 +301,11 @@ class Cashier:
         with self._lock:
             self._prices = (time.monotonic() + _PRICES_SECONDS, prices)
         return prices
+
+
+def price_version_of(run: Run) -> str | None:
+    """The price list that the run was quoted with, which is the one it pays by; ``None`` for the one in force."""
+    return run.estimate.price_version if run.estimate else None
 
 
 def _fault_of(run: Run) -> Fault:
@@ -282,11 +331,11 @@ def _metered(run: Run, usage: Usage) -> dict[str, float]:
 
 def _check_budget(budget: int | None, *, least: int) -> None:
     if budget is not None and budget < least:
-        mend = f"allow more than {least} millicredits, or ask for a quote first; what is not used is given back"
+        mend = f"allow at least {least} millicredits, or ask for a quote first; what is not used is given back"
         raise Invalid(
             code="budget-too-small",
-            message=f"no run costs less than {least} millicredits and the budget is {budget}",
+            message=f"with {budget} millicredits this run would be stopped before it could do anything",
             mend=mend,
-            findings=[{"field": "budget_millicredits", "message": "below the fee of a run", "mend": mend}],
+            findings=[{"field": "budget_millicredits", "message": f"below {least}", "mend": mend}],
             extra={"least_millicredits": least},
         )

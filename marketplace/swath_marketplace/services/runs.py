@@ -22,6 +22,7 @@ from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
 from swath_marketplace.domain.runs import OutputFile, Run, RunStatus
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.holds import Cashier, Offer
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
@@ -38,7 +39,7 @@ class RunRequest:
     """``owner/name`` or ``owner/name@range``."""
     parameters: Mapping[str, Any]
     budget_millicredits: int | None = None
-    """The most that the run may cost: it caps what is held."""
+    """The most that the run may cost: it caps what is held; what reaches it is asked to checkpoint, then stopped."""
 
     @property
     def sha256(self) -> str:
@@ -77,6 +78,7 @@ class Runs:
         store: RunStore,
         registry: Registry,
         cashier: Cashier,
+        budgets: BudgetWatch,
         reconciler: Reconciler,
         folders: RunFolders,
         slots: Slots,
@@ -85,6 +87,7 @@ class Runs:
         self._store = store
         self._registry = registry
         self._cashier = cashier
+        self._budgets = budgets
         self._reconciler = reconciler
         self._folders = folders
         self._slots = slots
@@ -102,7 +105,8 @@ class Runs:
         Raises
         ------
         Invalid
-            Unknown, missing or wrong parameters, every one named; a budget below the fee. Nothing is held.
+            Unknown, missing or wrong parameters, every one named; a budget with which nothing can be done. Nothing is
+            held.
         KeyReused
             `key` came with another request before.
         RunRefused
@@ -144,7 +148,13 @@ class Runs:
         _ = request.sha256
         version, parameters = self._fitting(actor, request)
         features = features_of(Interface.from_dict(version.interface), parameters)
-        offer = self._cashier.quote(f"ask-{uuid.uuid4().hex}", version, features, budget=request.budget_millicredits)
+        offer = self._cashier.quote(
+            f"ask-{uuid.uuid4().hex}",
+            version,
+            features=features,
+            ending_seconds=self._budgets.ending_seconds,
+            budget=request.budget_millicredits,
+        )
         return version, offer
 
     def get(self, actor: Actor, run_id: str) -> Run:
@@ -209,7 +219,13 @@ class Runs:
         version, parameters = self._fitting(actor, request)
         run_id = uuid.uuid4().hex
         features = features_of(Interface.from_dict(version.interface), parameters)
-        offer = self._cashier.quote(f"run-{run_id}", version, features, budget=request.budget_millicredits)
+        offer = self._cashier.quote(
+            f"run-{run_id}",
+            version,
+            features=features,
+            ending_seconds=self._budgets.ending_seconds,
+            budget=request.budget_millicredits,
+        )
         return Run(
             id=run_id,
             algorithm_id=version.algorithm_id,

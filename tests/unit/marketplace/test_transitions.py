@@ -44,7 +44,7 @@ def ended(run: Run, ending: Ending) -> Run:
 STEPS = {
     "refused": lambda run: transitions.refused(run, RefusalInfo(code="no", message="no"), at=NOW),
     "held": lambda run: transitions.held(run, at=NOW),
-    "slotted": transitions.slotted,
+    "slotted": lambda run: transitions.slotted(run, at=NOW),
     "handle": lambda run: transitions.with_handle(run, {"pid": 1}),
     "started": lambda run: transitions.started(run, at=NOW),
     "over": transitions.process_over,
