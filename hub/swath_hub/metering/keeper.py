@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from swath_service.errors import Unavailable
 
 from swath_hub.metering.decisions import Warn
+from swath_hub.metering.port import Standing
 from swath_hub.metering.record import Phase, Record
 from swath_hub.metering.teller import Beat, Refused, Teller
 from swath_hub.metering.usage import Reserved
@@ -73,7 +74,7 @@ class Keeper:
 
     # ---- a server's life, told by its spawner
 
-    async def standing(self, user: str) -> Any:
+    async def standing(self, user: str) -> Standing:
         """The user's limits.
 
         Raises
@@ -111,7 +112,7 @@ class Keeper:
                     self._ended[record.id] = await self._in_thread(self._fail, record)
                     raise
                 log.warning("The quota service does not answer; %s's server starts unpaid, as is allowed", user)
-                answer = await self._in_thread(self._teller.keep, replace(record, holds=1))
+                answer = await self._in_thread(self._teller.keep, replace(record, holds=1, unanswered=True))
             if isinstance(answer, Record):
                 self._live[record.key] = answer
             return answer
@@ -255,7 +256,7 @@ class Keeper:
                     self._ended.pop(record.id, None)
 
     def _fail(self, record: Record) -> Record:
-        return self._teller.close(replace(record, holds=1), platforms_fault=True)
+        return self._teller.close(replace(record, holds=1, unanswered=True), platforms_fault=True)
 
     def _lock(self, key: Key) -> asyncio.Lock:
         return self._locks.setdefault(key, asyncio.Lock())

@@ -47,6 +47,8 @@ class Record:
     phase: Phase = Phase.STARTING
     holds: int = 0
     """How many holds were asked for; each has an id of its own, noted before it is asked for."""
+    unanswered: bool = False
+    """Whether the last of them was asked for and nobody knows the answer."""
     hold: HeldFor | None = None
     """The one that pays now; ``None`` while there is none."""
     usage: Usage = field(default_factory=Usage)

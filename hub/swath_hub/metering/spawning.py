@@ -11,6 +11,7 @@ from swath_service.errors import SwathError, Unavailable
 from swath_hub.metering import words
 from swath_hub.metering.ceilings import excess
 from swath_hub.metering.hubside import LabMetering
+from swath_hub.metering.port import Standing
 from swath_hub.metering.teller import Refused
 from swath_hub.metering.usage import Reserved
 
@@ -112,6 +113,6 @@ class MeteredSpawner:
             await asyncio.to_thread(metering.stops.forget, self.user.name, self.name)
 
 
-def _hard(standing: Any, name: str) -> int | None:
+def _hard(standing: Standing, name: str) -> int | None:
     state = standing.limit(name)
     return None if state is None else state.hard

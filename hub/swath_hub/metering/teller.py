@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from swath_quota.client import Prices, Purpose, PurposeKind, Refusal
 from swath_service.errors import Forbidden, SwathError, Unauthenticated, Unavailable
@@ -15,7 +15,7 @@ from swath_service.errors import Forbidden, SwathError, Unauthenticated, Unavail
 from swath_hub.metering import decisions
 from swath_hub.metering.decisions import MeterView, Policy, Warn
 from swath_hub.metering.gauge import Gauge, Reading, since_boot
-from swath_hub.metering.port import Fault, LabQuota, UsageEvent
+from swath_hub.metering.port import Fault, LabQuota, Standing, UsageEvent
 from swath_hub.metering.record import HeldFor, Phase, Record
 from swath_hub.metering.records import Records
 from swath_hub.metering.usage import Usage, most_per_hour, price, quantities
@@ -80,7 +80,7 @@ class Teller:
         self._stands: dict[str, float] = {}
         self._free: dict[str, tuple[float, int]] = {}
 
-    def standing(self, user: str) -> Any:
+    def standing(self, user: str) -> Standing:
         """The user's limits.
 
         Raises
@@ -197,12 +197,12 @@ class Teller:
         answer = self._place(record, amount)
         if isinstance(answer, Refusal) and record.phase is Phase.RUNNING and 0 < answer.left < amount:
             # It runs: better paid as far as it goes than not at all.
-            answer = self._place(replace(record, holds=record.holds + 1), answer.left)
+            answer = self._place(replace(record, holds=record.holds + 1, unanswered=False), answer.left)
         return Refused(refusal=answer, needed=amount) if isinstance(answer, Refusal) else answer
 
     def _place(self, record: Record, amount: int) -> Record | Refusal:
         self._void(record)
-        record = self._records.save(replace(record, holds=record.holds + 1))
+        record = self._records.save(replace(record, holds=record.holds + 1, unanswered=True))
         answer = self._ask(
             lambda: self._quota.hold(
                 hold_id=record.hold_id,
@@ -220,11 +220,14 @@ class Teller:
         )
         self._stands[record.id] = self._clock() + self._policy.stand_seconds
         self._free.pop(record.id, None)
-        return self._records.save(replace(record, hold=held))
+        return self._records.save(replace(record, hold=held, unanswered=False))
 
     def _void(self, record: Record) -> None:
-        """Give back a hold that was asked for and whose answer never came, or that has ended otherwise."""
-        if not record.holds:
+        """Give back a hold that was asked for and whose answer never came.
+
+        One that is known to have ended is left alone: what was captured of it was used.
+        """
+        if not record.unanswered:
             return
         try:
             self._ask(lambda: self._quota.settle(record.hold_id, usage={}, fault=Fault.PLATFORM))

@@ -99,7 +99,10 @@ def credits_gone(at: datetime) -> WhyStopped:
     """Why a server was stopped whose credits were used up."""
     return WhyStopped(
         code="credits-gone",
-        text="the credits that paid for it were used up. What was open in a browser was saved; variables in kernels are lost.",
+        text=(
+            "the credits that paid for it were used up. What was open in a browser was saved; variables in kernels are"
+            " lost."
+        ),
         at=at,
     )
 

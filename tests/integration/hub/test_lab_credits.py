@@ -61,7 +61,10 @@ def browsing() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def poor(
-    make: Callable[[], Any], finish: Callable[[Any], None], given_up: list[str], tmp_path_factory: pytest.TempPathFactory
+    make: Callable[[], Any],
+    finish: Callable[[Any], None],
+    given_up: list[str],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Any]:
     """A copy where everybody has five credits a month, and a minute of a server costs about as much."""
     copy, folder = make(), tmp_path_factory.mktemp("poor")
@@ -154,9 +157,7 @@ def _look(copy: Any, name: str) -> None:
         assert visitor.page.get_attribute("a[href$='services/quota/']", "href") == "/services/quota/"
 
 
-def test_notices_are_shown_after_a_cell(
-    poor: Any, visit: Callable[..., Any], wait: Callable[..., Any]
-) -> None:
+def test_notices_are_shown_after_a_cell(poor: Any, visit: Callable[..., Any], wait: Callable[..., Any]) -> None:
     ben = visit(poor, "ben")
     ben.start()
     ben.run("answer = 1")

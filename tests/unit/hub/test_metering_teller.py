@@ -278,6 +278,21 @@ def test_a_hold_that_expired_while_the_machine_slept_is_replaced_and_only_new_us
     assert paid(world) == 1000
 
 
+def test_a_hold_that_the_service_settled_by_itself_stays_settled(world: World) -> None:
+    """Overdue and metered, it is captured by its last report; that is no reason to give anything back."""
+    found = started(world)
+    world.passes(1800)
+    found = world.teller.beat(found).record
+    world.quota.settle("lab-a1", usage={"memory_mb_seconds": 1800 * 2048.0}, fault=Fault.NONE)
+    world.passes(1800)
+    beat = world.teller.beat(found)
+    assert beat.record.hold is not None
+    assert beat.record.hold.id == "lab-a1-2"
+    world.passes(1800)
+    assert world.teller.settle(world.teller.close(beat.record))
+    assert paid(world) == 2000
+
+
 def test_servers_go_on_while_the_quota_service_is_silent(world: World) -> None:
     world.quota.wallets["ada"] = 5000
     found = started(world)
@@ -309,7 +324,7 @@ def test_after_a_silence_not_every_server_waits_for_its_own_answer(world: World)
 
 
 def test_a_server_that_was_never_held_for_is_paid_from_when_it_can_be(world: World) -> None:
-    found = world.teller.keep(replace(record(), phase=Phase.RUNNING, holds=1))
+    found = world.teller.keep(replace(record(), phase=Phase.RUNNING, holds=1, unanswered=True))
     world.passes(HOUR)
     beat = world.teller.beat(found)
     assert beat.record.hold is not None
