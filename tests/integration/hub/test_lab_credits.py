@@ -43,7 +43,7 @@ if "JupyterHub" in c and "services" in c.JupyterHub:
     c.LabMetering.notify = noted
     c.EventLogger.handlers = [logging.FileHandler({events!r})]
 """
-CREDITS = "credits-low credits-end-soon credits-gone".split()
+CREDITS = ["credits-low", "credits-end-soon", "credits-gone"]
 
 
 def browsing() -> ModuleType:
@@ -68,9 +68,7 @@ def poor(
 ) -> Iterator[Any]:
     """A copy where everybody has five credits a month, and a minute of a server costs about as much."""
     copy, folder = make(), tmp_path_factory.mktemp("poor")
-    tiers = yaml.load(  # noqa: S506 - the loader of the service itself
-        (Path(catalogue.__file__).parent / "tiers" / "swath.yaml").read_text(), Loader=catalogue._Loader
-    )
+    tiers = yaml.load((Path(catalogue.__file__).parent / "tiers" / "swath.yaml").read_text(), Loader=catalogue._Loader)
     for tier in tiers["tiers"]:
         for terms in tier["terms"]:
             terms["monthly_credits"] = 5
