@@ -31,6 +31,16 @@ say = Console(highlight=False)
 AUTHOR = "bea"
 #: A caller has two runs at a time; as many callers as there are cores keep the machine busy.
 CALLERS = [f"caller-{number}" for number in range(1, (os.cpu_count() or 1) + 1)]
+FIGURES = (
+    "runs",
+    "cost ≤ upper",
+    "cost ≤ p95",
+    "p50 ±30 %",
+    "p50 ±30 %, both without the fee",
+    "cost / p50 - 1 without the fee, at 10, 50, 90 %",
+    "upper / cost, median",
+    "cold starts",
+)
 _ENDS = {"finished", "error", "canceled"}
 
 
@@ -109,18 +119,16 @@ def report(journal: Journal, *, warm_up: int, fee: int) -> None:
     counted = [entry for entry in journal.entries[warm_up:] if entry["status"] == "finished" and entry["p50"]]
     failed = sum(entry["status"] != "finished" for entry in journal.entries[warm_up:])
     title = f"quotes of {len(counted)} finished runs after {warm_up} to warm up; {failed} failed and are not counted"
-    shares = ("cost ≤ upper", "cost ≤ p95", "p50 ±30 %", "p50 ±30 % without fee")
-    spread = ("error without fee at 10, 50, 90 %", "upper / cost, median", "cold starts")
-    table = Table("algorithm", "runs", *shares, *spread, title=title)
-    for name in (*SHARES, "all"):
-        entries = [entry for entry in counted if name in ("all", entry["algorithm"])]
-        if entries:
-            table.add_row(name, str(len(entries)), *figures(entries, fee=fee))
+    chosen = {name: [one for one in counted if name in ("all", one["algorithm"])] for name in (*SHARES, "all")}
+    columns = {name: figures(entries, fee=fee) for name, entries in chosen.items() if entries}
+    table = Table("", *columns, title=title)
+    for row, label in enumerate(FIGURES):
+        table.add_row(label, *(column[row] for column in columns.values()))
     say.print(table)
 
 
 def figures(entries: Sequence[dict[str, Any]], *, fee: int) -> list[str]:
-    """The cells of one row."""
+    """What `FIGURES` names."""
 
     def share(holds: Callable[[dict[str, Any]], bool]) -> str:
         return f"{sum(map(holds, entries)) / len(entries):.1%}"
@@ -132,6 +140,7 @@ def figures(entries: Sequence[dict[str, Any]], *, fee: int) -> list[str]:
     wide = sorted(entry["upper"] / entry["cost"] for entry in entries)
     at = [errors[int(part * (len(errors) - 1))] for part in (0.1, 0.5, 0.9)]
     return [
+        str(len(entries)),
         share(lambda entry: entry["cost"] <= entry["upper"]),
         share(lambda entry: entry["cost"] <= entry["p95"]),
         share(lambda entry: near(entry, 0)),
