@@ -21,6 +21,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from swath_quota.catalogue import load_prices
+from swath_quota.domain.prices import Prices, price_run
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "tests" / "chaos"), str(ROOT / "tests")]
@@ -114,8 +116,14 @@ def drive(swath: PlainSwath, work: Workload, journal: Journal, *, runs: int, unt
         thread.join()
 
 
-def report(journal: Journal, *, warm_up: int, fee: int) -> None:
+def report(journal: Journal, *, warm_up: int, prices: Prices) -> None:
     """Print what is known, altogether and for each algorithm."""
+    fee = prices.per_batch_run
+    for entry in journal.entries:
+        # Priced anew: what was paid is never above what was held, so it could not tell of a bound that broke.
+        used = entry["usage"] or {"cpu_seconds": 0.0, "memory_mb": 0, "wall_seconds": 0.0}
+        memory_mb_seconds = used["memory_mb"] * used["wall_seconds"]
+        entry["cost"] = price_run(prices, cpu_seconds=used["cpu_seconds"], memory_mb_seconds=memory_mb_seconds)
     counted = [entry for entry in journal.entries[warm_up:] if entry["status"] == "finished" and entry["p50"]]
     failed = sum(entry["status"] != "finished" for entry in journal.entries[warm_up:])
     title = f"quotes of {len(counted)} finished runs after {warm_up} to warm up; {failed} failed and are not counted"
@@ -189,9 +197,7 @@ def main() -> None:
             source = options.source
             archive = fill_archive(source, data=data / "filled") if source else options.archive.absolute()
             bench(data, archive, journal, options)
-        from swath_quota.catalogue import load_prices
-
-        report(journal, warm_up=options.warm_up, fee=load_prices().lists[-1].per_batch_run)
+        report(journal, warm_up=options.warm_up, prices=load_prices().lists[-1])
 
 
 def bench(data: Path, archive: Path, journal: Journal, options: argparse.Namespace) -> None:
