@@ -18,6 +18,9 @@ from swath_hub.state import State
 # The rest of the operator's environment stays outside: it may hold credentials that no service needs.
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "PROJ_DATA", "GDAL_DATA")
 
+#: What a browser's session may do at a service's pages: read. An operator's may also read what is others'.
+_PAGE_SCOPES = {"quota": [Scope.READ.value, Scope.OVERSEE.value]}
+
 
 def kept_environment() -> dict[str, str]:
     """What a process of Swath inherits of the operator's environment."""
@@ -51,11 +54,11 @@ def _service(name: str, port: int, *, command: list[str], environment: dict[str,
         "command": ends_with_hub(command),
         "environment": {**kept_environment(), "HOME": str(cwd), "PYTHONUNBUFFERED": "1", **environment},
         "cwd": str(cwd),
-        # The hub's page lists services that have pages for people; these have addresses for programs.
-        "display": False,
+        # The hub's page lists services that have pages for people; the others have addresses for programs.
+        "display": name == "quota",
         "oauth_no_confirm": True,
         # A browser's cookie reads; what changes something needs a token in a header.
-        "oauth_client_allowed_scopes": [Scope.READ.value, f"access:services!service={name}"],
+        "oauth_client_allowed_scopes": [*_PAGE_SCOPES.get(name, [Scope.READ.value]), f"access:services!service={name}"],
         "timeout": 20,
     }
 

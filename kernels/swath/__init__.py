@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         get_run,
         login,
         publish,
+        quote,
         run,
         runs,
         validate,
@@ -76,6 +77,7 @@ __all__ = [
     "open_cube",
     "progress",
     "publish",
+    "quote",
     "run",
     "runs",
     "validate",
@@ -83,7 +85,7 @@ __all__ = [
     "whoami",
 ]
 
-_API = "algorithms environments get_run login publish run runs validate wallet whoami"
+_API = "algorithms environments get_run login publish quote run runs validate wallet whoami"
 _TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Len Lt MaxLen MinLen MultipleOf Pattern TemporalInterval"
 _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),

@@ -12,12 +12,13 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL
 from swath_archive.client import environment as archive_environment
-from swath_quota.client import HttpQuotaClient, QuotaClient
+from swath_quota.client import HttpQuotaClient, QuotaClient, StandingPolicies
 from swath_sandbox import Allow, UidRegistry
 from swath_sandbox.checks import check_isolation
 from swath_service.app import serve
 from swath_service.identity import HubIdentity, Identity
 from swath_service.oauth import install_sign_in
+from swath_service.rates import RateRule, RateWindows, install_rates
 from swath_service.settings import HubSettings
 
 from swath_marketplace.api.app import make_app
@@ -88,6 +89,10 @@ class Settings(BaseSettings):
     allow_no_cgroups: bool = Field(default=False, validation_alias=AliasChoices("SWATH_ALLOW_NO_CGROUPS"))
     allow_dask_runs: bool = Field(default=False, validation_alias=AliasChoices("SWATH_ALLOW_DASK_RUNS"))
     """Whether versions that ask for Dask may be published; their runs share the machine's network, without a token."""
+    rates_url: str | None = Field(
+        default=None, repr=False, validation_alias=AliasChoices("SWATH_MARKETPLACE_RATES_URL", "SWATH_RATES_URL")
+    )
+    """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def url(self) -> str:
@@ -201,7 +206,15 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
     """
     check_isolation(settings.allow())
     made = assemble(settings, quota=quota, prefix=prefix)
-    return make_app(context=made.context, reconciler=made.reconciler, identity=identity, prefix=prefix)
+    app = make_app(context=made.context, reconciler=made.reconciler, identity=identity, prefix=prefix)
+    install_rates(
+        app,
+        policies=StandingPolicies(quota.standing),
+        prefix=prefix,
+        rules=[RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/runs")],
+        windows=RateWindows(settings.rates_url),
+    )
+    return app
 
 
 def _registry(settings: Settings, store: AlgorithmStore, *, clock: Clock) -> Registry:

@@ -19,8 +19,13 @@ class Scope(StrEnum):
     """Start and cancel runs that one's wallet pays for."""
     ADMINISTER = "custom:swath:administer"
     """Act on anybody's algorithms, runs and wallets."""
+    OVERSEE = "custom:swath:oversee"
+    """See anybody's wallet, and change nothing: what an operator's session in a browser may."""
     LEDGER = "custom:swath:ledger"
     """Hold, capture and release on anybody's wallet. For Swath's own services only; no user role carries it."""
+
+    STANDING = "custom:swath:standing"
+    """See anybody's limits and how full they are. For Swath's own services that keep them; no user role carries it."""
 
 
 class ActorKind(StrEnum):
@@ -66,3 +71,8 @@ class Actor:
     def is_operator(self) -> bool:
         """Whether the caller may act on what belongs to others."""
         return Scope.ADMINISTER in self.scopes
+
+    @property
+    def oversees(self) -> bool:
+        """Whether the caller may see what belongs to others."""
+        return self.may(Scope.OVERSEE)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from swath.cli.output import AsJson, print_facts, print_json, print_table, remark
+
+if TYPE_CHECKING:
+    from swath.client.wallet import Wallet
 
 
 def login(
@@ -87,16 +91,57 @@ def whoami(as_json: AsJson = False) -> None:
     )
 
 
-def wallet(as_json: AsJson = False) -> None:
-    """Show what your wallet holds and what was taken from it."""
+def wallet(
+    charges: Annotated[
+        bool, typer.Option("--charges", help="What ended lately: held, charged and why, one a line.")
+    ] = False,
+    month: Annotated[str | None, typer.Option("--month", metavar="YYYY-MM", help="A month's statement.")] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Another wallet, such as organisation:acme, if you may see it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what your wallet holds, until when it lasts, and what was taken from it."""
     from swath.client import session
-    from swath.client.wallet import COLUMNS, read
+    from swath.client import wallet as wallets
 
-    found = read(session.connection())
+    api = session.connection()
+    if month is not None:
+        show_statement(wallets.statement(api, month, account=account), as_json=as_json)
+        return
+    if charges:
+        ended = wallets.charges(api, account=account)
+        if as_json:
+            print_json([dict(one) for one in ended])
+        elif ended:
+            print_table(wallets.CHARGE_COLUMNS, wallets.charge_rows(ended))
+        else:
+            print("nothing ended in the last 30 days")
+        return
+    show_wallet(wallets.read(api, account=account), as_json=as_json)
+
+
+def show_wallet(found: Wallet, *, as_json: bool) -> None:
+    """Print a wallet."""
     if as_json:
         print_json(found.as_dict())
         return
     print(found.verdict)
-    if found.entries:
+    if found.outlook:
+        print(found.outlook)
+    for columns, rows in found.tables():
         print()
-        print_table(COLUMNS, found.rows())
+        print_table(columns, rows)
+
+
+def show_statement(told: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print a month's statement."""
+    from swath.client import wallet as wallets
+
+    if as_json:
+        print_json(dict(told))
+        return
+    print_facts(wallets.statement_facts(told))
+    if rows := wallets.line_rows(told):
+        print()
+        print_table(wallets.LINE_COLUMNS, rows)

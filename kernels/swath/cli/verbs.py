@@ -38,7 +38,7 @@ CLIENT: dict[str, Verb] = {
         login="Sign in to a Swath hub and keep its token for later commands.",
         logout="Forget the token of a hub.",
         whoami="Show who is signed in, where, and what the token allows.",
-        wallet="Show what your wallet holds and what was taken from it.",
+        wallet="Show what your wallet holds, until when it lasts, and what was taken from it.",
     ),
     **_verbs(
         "Algorithms",
@@ -60,6 +60,7 @@ CLIENT: dict[str, Verb] = {
         results="List or fetch the results of a run.",
         cancel="Cancel a run.",
     ),
+    **_verbs(SERVER, "quota", quota="Give credits, change tiers and limits, read statements (operators)."),
 }
 
 #: Shown by ``swath --help``, which imports no server to ask it.

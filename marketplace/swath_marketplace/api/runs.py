@@ -43,6 +43,16 @@ def create(
     return shaped
 
 
+@router.post("/quotes")
+def quote(body: RunBody, actor: Caller, services: Services) -> dict[str, Any]:
+    """What a run would cost and take; the body is that of a run. Nothing is held."""
+    request = RunRequest(
+        algorithm=body.algorithm, parameters=body.parameters, budget_millicredits=body.budget_millicredits
+    )
+    version, offer = services.runs.quote(actor, request)
+    return services.shapes.offer(version, offer)
+
+
 @router.get("/runs")
 def runs(
     actor: Caller,

@@ -9,6 +9,7 @@ from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Env
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.fairness import Forecast
 from swath_marketplace.domain.runs import Checkpoint, OutputFile, Run
+from swath_marketplace.services.holds import Offer
 
 
 class Shapes:
@@ -73,6 +74,17 @@ class Shapes:
             ]
         return told
 
+    def offer(self, version: AlgorithmVersion, offer: Offer) -> dict[str, Any]:
+        """What a run would cost; amounts in millicredits."""
+        return {
+            "algorithm": version.path,
+            "version": version.version,
+            "digest": version.digest,
+            "hold_millicredits": offer.hold,
+            "ceiling_millicredits": offer.ceiling,
+            "estimate": offer.estimate.as_dict() if offer.estimate else None,
+        }
+
     def run(self, run: Run, *, place: Forecast | None = None) -> dict[str, Any]:
         """A run; with where it stands in the queue, for one that waits and was looked up there."""
         here = f"{self._base}/runs/{run.id}"
@@ -91,6 +103,8 @@ class Shapes:
             "refusal": run.refusal.as_dict() if run.refusal else None,
             "quote_millicredits": run.quote_millicredits,
             "budget_millicredits": run.budget_millicredits,
+            "ceiling_millicredits": run.ceiling_millicredits,
+            "estimate": run.estimate.as_dict() if run.estimate else None,
             "cost_millicredits": run.cost_millicredits if run.terminal else None,
             "usage": run.usage.as_dict() if run.usage else None,
             "queue": _place(place),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -141,6 +141,31 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a run was foretold to cost, in millicredits, and to take."""
+
+    quote_id: str
+    p50: int
+    p95: int
+    upper: int
+    hold: int
+    ceiling: int
+    p50_seconds: float
+    p95_seconds: float
+    basis: str
+    """``history``, ``benchmark`` or ``cold-start``."""
+    observations: int
+    explanation: str
+    price_version: str
+    valid_until: str
+    """ISO time."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Checkpoint:
     """A running run was asked to save what it has, because what is held for it will not last."""
 
@@ -187,8 +212,6 @@ class Run:
     resources: Resources
     quote_millicredits: int
     """What is held for it: the most that it can cost, as things stand. A hold that is extended raises it."""
-    budget_millicredits: int | None = None
-    """What its caller would spend on it at most; ``None`` is as much as its resources can cost."""
     created_at: datetime
     stage: Stage = Stage.CREATED
     desired: Desired = Desired.FINISHED
@@ -205,6 +228,7 @@ class Run:
     progress: float = 0.0
     usage: Usage | None = None
     cost_millicredits: int | None = None
+    """What the settlement took, at most the quote; known once it is settled or refused."""
     outputs: tuple[OutputFile, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
     """What the run read of the archive, as it reported."""
@@ -215,6 +239,14 @@ class Run:
     """When it got its slot, on the queue's clock, which never goes back."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    estimate: Estimate | None = None
+    """What the quota service foretold; ``None`` when it did not answer."""
+    features: Mapping[str, float] = field(default_factory=dict)
+    """What the estimate stands on, and what the next ones learn from."""
+    budget_millicredits: int | None = None
+    """The most that its caller lets it cost."""
+    ceiling_millicredits: int | None = None
+    """The most that its version's limits let it cost; ``None`` for a run from before there were quotes."""
     generation: int = 0
     """Fencing token: a writer that has lost the lease finds another number here and writes nothing."""
 

@@ -55,6 +55,8 @@ def check(run: Run) -> Run:
         raise ForbiddenTransition("a run that ended in error says why")
     if (run.settlement is SettlementKind.REFUSED) != (terminal and run.refusal is not None):
         raise ForbiddenTransition("a run is refused if and only if it holds a refusal")
+    if terminal != (run.cost_millicredits is not None):
+        raise ForbiddenTransition("what a run costs is known if and only if it was refused or settled")
     if run.cost_millicredits is not None and not 0 <= run.cost_millicredits <= run.quote_millicredits:
         raise ForbiddenTransition("a run never costs more than was held")
     return run
@@ -121,11 +123,10 @@ def ended(
     ending: Ending,
     *,
     usage: Usage,
-    cost_millicredits: int,
     outputs: tuple[OutputFile, ...],
     inputs: tuple[Mapping[str, Any], ...] = (),
 ) -> Run:
-    """How it ended is decided; what it owes is known, and still to be settled."""
+    """How it ended and what it used is decided; what that costs is decided by the settlement."""
     return _enter(
         run,
         Stage.SETTLING,
@@ -133,7 +134,6 @@ def ended(
         error=ending.error,
         platform_fault=ending.platform_fault,
         usage=usage,
-        cost_millicredits=0 if ending.platform_fault else min(cost_millicredits, run.quote_millicredits),
         outputs=outputs,
         inputs=inputs,
         progress=1.0 if ending.outcome is RunStatus.FINISHED else run.progress,
@@ -142,9 +142,7 @@ def ended(
 
 def never_started(run: Run, outcome: RunStatus, *, error: ErrorInfo | None = None) -> Run:
     """It ends before any process of it existed: nothing is owed."""
-    return _enter(
-        run, Stage.SETTLING, outcome=outcome, error=error, platform_fault=error is not None, cost_millicredits=0
-    )
+    return _enter(run, Stage.SETTLING, outcome=outcome, error=error, platform_fault=error is not None)
 
 
 def settled(run: Run, kind: SettlementKind, *, captured: int, at: datetime) -> Run:

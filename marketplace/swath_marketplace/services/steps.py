@@ -13,7 +13,7 @@ from swath_marketplace.domain.runs import Desired, ErrorInfo, Run, RunStatus, St
 from swath_marketplace.executors.protocol import Executor, Observation, Package, Seen, StartFailed
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
-from swath_marketplace.services.holds import Cashier
+from swath_marketplace.services.holds import Cashier, price_version_of
 from swath_marketplace.store.runs import RunStore
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,10 @@ class Stepper:
                 return self._collect(run)
             case Stage.SETTLING:
                 self._forget(run)
-                return self._store.save(self._cashier.settle(run))
+                settled = self._cashier.settle(run)
+                # While the run is still held on to: until this is stored the step is repeated, harmlessly.
+                self._cashier.observe(settled)
+                return self._store.save(settled)
             case Stage.TERMINAL:
                 return run
 
@@ -126,17 +129,14 @@ class Stepper:
     def _collect(self, run: Run) -> Run:
         collected = self._collector.collect(run, self._look(run).end)
         ending, usage = collected.ending, collected.usage
-        # Asked before anything is saved: without prices nothing is decided.
-        cost = 0 if ending.platform_fault else self._cashier.cost(usage)
-        cost = min(cost, run.quote_millicredits)
-        if ending.error:
+        if ending.error and ending.error.code in budgets.CODES:
+            cost = min(self._cashier.cost(usage, price_version=price_version_of(run)), run.quote_millicredits)
             told = budgets.finally_told(ending.error, held=run.quote_millicredits, cost=cost)
             ending = replace(ending, error=told)
         ended = transitions.ended(
             run,
             ending,
             usage=usage,
-            cost_millicredits=cost,
             outputs=collected.outputs,
             inputs=collected.inputs,
         )
@@ -151,9 +151,7 @@ class Stepper:
 
     def _end(self, run: Run, ending: Ending) -> Run:
         return self._store.save(
-            transitions.ended(
-                run, ending, usage=Usage(memory_mb=run.resources.memory_mb), cost_millicredits=0, outputs=()
-            )
+            transitions.ended(run, ending, usage=Usage(memory_mb=run.resources.memory_mb), outputs=())
         )
 
     def _look(self, run: Run) -> Observation:

@@ -11,6 +11,7 @@ from swath_marketplace.domain.runs import (
     Checkpoint,
     Desired,
     ErrorInfo,
+    Estimate,
     OutputFile,
     RefusalInfo,
     Run,
@@ -71,6 +72,9 @@ def run_of(row: sa.Row[Any]) -> Run:
         admitted_at=row.admitted_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        estimate=Estimate(**row.estimate) if row.estimate else None,
+        features=row.features or {},
+        ceiling_millicredits=row.ceiling_millicredits,
         generation=row.generation,
     )
 

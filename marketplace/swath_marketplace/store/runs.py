@@ -253,7 +253,10 @@ def _asked(run: Run) -> dict[str, Any]:
         "caller": run.caller,
         "parameters": dict(run.parameters),
         "resources": run.resources.as_dict(),
+        "estimate": run.estimate.as_dict() if run.estimate else None,
+        "features": dict(run.features),
         "budget_millicredits": run.budget_millicredits,
+        "ceiling_millicredits": run.ceiling_millicredits,
         "created_at": run.created_at,
         "desired": run.desired.value,
     }

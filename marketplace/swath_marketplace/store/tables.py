@@ -96,7 +96,6 @@ class RunRow(Base, table=True):
     parameters: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
     resources: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
     quote_millicredits: int = Field(sa_column=sa.Column(sa.BigInteger, nullable=False))
-    budget_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
     stage: str
     desired: str
     outcome: str | None = None
@@ -114,6 +113,10 @@ class RunRow(Base, table=True):
     queued_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     started_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     ended_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    estimate: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    features: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    budget_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
+    ceiling_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
     checkpoint: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     admitted_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     generation: int = 0

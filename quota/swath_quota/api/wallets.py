@@ -10,12 +10,13 @@ from swath_service.oauth import browser_actor
 
 from swath_quota import services
 from swath_quota.api.desk import current_desk
-from swath_quota.api.models import EntriesQuery, GrantRequest, Health, PricesQuery, TierRequest, WalletQuery
+from swath_quota.api.models import EntriesQuery, GrantRequest, Health, TierRequest, WalletQuery
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk
+from swath_quota.services.reports import WalletReport, overview
 
 router = APIRouter(tags=["wallets"])
 Caller = Annotated[Actor, Depends(browser_actor)]
@@ -23,9 +24,9 @@ AtDesk = Annotated[Desk, Depends(current_desk)]
 
 
 @router.get("/wallet")
-def wallet(caller: Caller, desk: AtDesk, query: Annotated[WalletQuery, Query()]) -> Wallet:
-    """One's own wallet, in millicredits; another's for services and operators."""
-    return services.wallet(caller, desk, account=query.account)
+def wallet(caller: Caller, desk: AtDesk, query: Annotated[WalletQuery, Query()]) -> WalletReport:
+    """One's own wallet, in millicredits, and how long it lasts; another's for services and operators."""
+    return overview(caller, desk, account=query.account)
 
 
 @router.get("/wallet/entries")
@@ -65,9 +66,11 @@ def tiers(caller: Caller, desk: AtDesk) -> Tiers:
 
 
 @router.get("/prices")
-def prices(caller: Caller, desk: AtDesk, query: Annotated[PricesQuery, Query()]) -> Prices:
-    """The prices in force now, or those of a version, in millicredits."""
-    return services.price_list(caller, desk, version=query.version)
+def prices(
+    caller: Caller, desk: AtDesk, version: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
+) -> Prices:
+    """The prices in force now, in millicredits; with `version`, those of that list."""
+    return services.price_list(caller, desk, version=version)
 
 
 @router.get("/health")

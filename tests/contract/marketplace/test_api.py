@@ -68,6 +68,7 @@ DOORS = [
     ("GET", "algorithms/ada/double/versions/1.0.0/schema"),
     ("POST", "algorithms/ada/double/versions/1.0.0/yank"),
     ("POST", "runs"),
+    ("POST", "quotes"),
     ("GET", "runs"),
     ("GET", "runs/a1"),
     ("DELETE", "runs/a1"),
@@ -150,6 +151,26 @@ async def test_validate_tells_everything_and_stores_nothing(http: httpx.AsyncCli
     assert (bad.status_code, bad.json()["ok"]) == (200, False)
     assert all({"code", "cell", "line", "message", "mend"} <= finding.keys() for finding in bad.json()["findings"])
     assert (await http.get("algorithms", headers=as_("ada"))).json()["total"] == 0
+
+
+async def test_a_quote_has_the_body_of_a_run_and_holds_nothing(http: httpx.AsyncClient, world: World) -> None:
+    await publish(http)
+    body = {"algorithm": "ada/double@^1", "parameters": {"n": 4}, "budget_millicredits": 2500}
+    told = (await http.post("quotes", json=body, headers=as_("bob"))).json()
+    assert (told["algorithm"], told["version"]) == ("ada/double", "1.0.0")
+    assert (told["hold_millicredits"], told["ceiling_millicredits"]) == (2500, 2875)
+    assert (told["estimate"]["basis"], told["estimate"]["price_version"]) == ("cold-start", "2023-11-01")
+    assert world.quota.wallet("bob").held == 0
+    assert (await http.get("runs", headers=as_("bob"))).json()["total"] == 0
+    made = (await http.post("runs", json=body, headers=as_("bob"))).json()
+    assert (made["quote_millicredits"], made["budget_millicredits"], made["ceiling_millicredits"]) == (2500, 2500, 2875)
+    assert made["estimate"]["hold"] == 2875
+    wrong = await http.post("quotes", json={**body, "parameters": {"n": "x", "q": 1}}, headers=as_("bob"))
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "parameters-invalid")
+    assert {finding["field"] for finding in wrong.json()["findings"]} == {"n", "q"}
+    poor = await http.post("runs", json={**body, "budget_millicredits": 1999}, headers=as_("bob"))
+    assert (poor.status_code, poor.json()["least_millicredits"]) == (422, 2000)
+    assert (await http.post("quotes", json=body)).status_code == 401
 
 
 async def test_the_walk_of_a_run(http: httpx.AsyncClient, world: World) -> None:

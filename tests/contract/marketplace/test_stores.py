@@ -194,7 +194,6 @@ def test_a_run_comes_back_as_it_was(store: RunStore, make: Callable[..., Run]) -
             run,
             Ending(outcome=RunStatus.ERROR, error=ErrorInfo(code="cell-failed", message="m", cell=3, traceback="t")),
             usage=Usage(cpu_seconds=1.25, wall_seconds=2.5, memory_mb=3, peak_memory_bytes=4),
-            cost_millicredits=77,
             outputs=(OutputFile(name="a", media_type="text/csv", bytes=2**40, sha256="0" * 64),),
             inputs=({"collection": "c"},),
         ),
@@ -293,7 +292,7 @@ def test_the_caller_who_took_least_is_next(store: RunStore, make: Callable[..., 
     for step in (
         lambda run: transitions.started(run, at=NOW),
         transitions.process_over,
-        lambda run: transitions.ended(run, ending, usage=Usage(wall_seconds=10), cost_millicredits=0, outputs=()),
+        lambda run: transitions.ended(run, ending, usage=Usage(wall_seconds=10), outputs=()),
     ):
         served = store.save(step(served))
     for run_id, caller, at in (("r2", "bob", NOW), ("r3", "cyd", LATER)):

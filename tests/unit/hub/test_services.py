@@ -49,7 +49,14 @@ def test_secrets_of_one_service_stay_with_it(managed: dict[str, dict[str, object
 
 def test_a_session_in_a_browser_only_reads(managed: dict[str, dict[str, object]]) -> None:
     for name in ("quota", "marketplace", "archive", "dask-gateway"):
-        assert managed[name]["oauth_client_allowed_scopes"] == ["custom:swath:read", f"access:services!service={name}"]
+        # An operator's session also reads what is others'.
+        others = ["custom:swath:oversee"] if name == "quota" else []
+        allowed = ["custom:swath:read", *others, f"access:services!service={name}"]
+        assert managed[name]["oauth_client_allowed_scopes"] == allowed
+
+
+def test_the_hub_lists_the_services_that_have_pages(managed: dict[str, dict[str, object]]) -> None:
+    assert [name for name, service in managed.items() if service["display"]] == ["quota"]
 
 
 def test_the_archive_an_operator_named_is_the_runs_archive(managed: dict[str, dict[str, object]]) -> None:

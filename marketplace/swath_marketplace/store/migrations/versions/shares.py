@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "shares"
-down_revision = "0001"
+down_revision = "quotes"
 branch_labels = None
 depends_on = None
 
@@ -26,7 +26,6 @@ def upgrade() -> None:
         sa.Column("at", _TIME, nullable=False),
         sa.CheckConstraint("cpu_seconds >= 0 AND memory_mb_seconds >= 0", name="ck_shares_usage"),
     )
-    op.add_column("runs", sa.Column("budget_millicredits", sa.BigInteger()))
     op.add_column("runs", sa.Column("checkpoint", sa.JSON()))
     op.add_column("runs", sa.Column("admitted_at", _TIME))
     op.add_column("run_events", sa.Column("detail", sa.JSON()))
@@ -39,6 +38,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them out again."""
     op.drop_column("run_events", "detail")
-    for column in ("admitted_at", "checkpoint", "budget_millicredits"):
+    for column in ("admitted_at", "checkpoint"):
         op.drop_column("runs", column)
     op.drop_table("shares")
