@@ -64,6 +64,7 @@ def _text(report: AuditReport) -> str:
         f"{totals.accounts} accounts, {totals.transactions} transactions, {totals.entries} entries,"
         f" {totals.holds} holds ({totals.open_holds} open)",
         f"debits {totals.debits}, credits {totals.credits} millicredits",
+        f"head {totals.head}",
         *(f"BROKEN {breach.invariant} {breach.subject}: {breach.message}" for breach in report.breaches),
     ]
     return "\n".join([*lines, "every invariant holds" if report.ok else f"{len(report.breaches)} breaches"])

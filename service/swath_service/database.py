@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,13 +125,39 @@ def upgrade(engine: Engine, *, scripts: str, key: int) -> None:
     if engine.dialect.name == "sqlite":
         _use_wal(engine)
     config = alembic_config(scripts)
-    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+    with (
+        engine.connect().execution_options(**{WRITES: True}) as connection,
+        _references_set_aside(connection),
+        connection.begin(),
+    ):
         take_turn(connection, key)
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
             raise DatabaseUnfit(f"the database is of another version of Swath than this one: {error}") from error
+        if engine.dialect.name == "sqlite":
+            dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if dangling:
+                raise DatabaseUnfit(f"rows of {dangling[0][0]} refer to what is not there; nothing was changed")
+
+
+@contextmanager
+def _references_set_aside(connection: Connection) -> Iterator[None]:
+    """SQLite changes a constraint by making its table anew, which foreign keys would forbid; elsewhere nothing is done.
+
+    The statement has no effect within a transaction, so it goes to the driver before there is one.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def _use_wal(engine: Engine) -> None:

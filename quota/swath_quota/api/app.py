@@ -11,7 +11,7 @@ from fastapi import FastAPI, Query, Request, Response
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_quota.api import holds, pages, reports, wallets
+from swath_quota.api import holds, organisations, pages, reports, wallets
 from swath_quota.api.errors import STATUSES
 from swath_quota.api.rendering import wants_html
 from swath_quota.services.desk import Desk
@@ -65,6 +65,6 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
         doors = {name: f"{base}/{name}" for name in _DOORS}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (holds.router, reports.router, pages.router, wallets.router):
+    for router in (holds.router, organisations.router, reports.router, pages.router, wallets.router):
         app.include_router(router, prefix=base)
     return app

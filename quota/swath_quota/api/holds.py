@@ -10,7 +10,7 @@ from swath_service.identity import current_actor
 
 from swath_quota import services
 from swath_quota.api.desk import current_desk
-from swath_quota.api.models import CaptureRequest, ExtendRequest, HoldRequest, ReleaseRequest
+from swath_quota.api.models import CaptureRequest, ExtendRequest, HoldRequest, RefundRequest, ReleaseRequest
 from swath_quota.domain.errors import CreditsExhausted
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement, no_such_hold
 from swath_quota.services.desk import Desk
@@ -29,20 +29,18 @@ def place(caller: Caller, desk: AtDesk, body: HoldRequest, response: Response) -
         hold_id=body.hold_id,
         account=body.account,
         amount=body.amount,
-        purpose=Purpose(kind=body.purpose.kind, reference=body.purpose.reference, description=body.purpose.description),
+        purpose=Purpose(
+            kind=body.purpose.kind,
+            reference=body.purpose.reference,
+            description=body.purpose.description,
+            algorithm=body.purpose.algorithm,
+        ),
         expires_in_seconds=body.expires_in_seconds,
+        payer=body.payer,
+        price_version=body.price_version,
     )
     if isinstance(placed, Refusal):
-        raise CreditsExhausted(
-            code=placed.code,
-            message=placed.message,
-            mend="spend less, wait for what is running, or ask an operator for credits",
-            extra={
-                "retry_at": placed.retry_at.isoformat() if placed.retry_at else None,
-                "limit": placed.limit,
-                "left": placed.left,
-            },
-        )
+        raise told(placed)
     if placed.replayed:
         response.status_code = 200
     return placed.hold
@@ -71,5 +69,31 @@ def release(caller: Caller, desk: AtDesk, hold_id: str, body: ReleaseRequest) ->
 
 @router.post("/holds/{hold_id}/extend")
 def extend(caller: Caller, desk: AtDesk, hold_id: str, body: ExtendRequest) -> Hold:
-    """Let an open hold stand longer."""
-    return services.extend(caller, desk, hold_id=hold_id, expires_in_seconds=body.expires_in_seconds)
+    """Let an open hold stand longer, and over more; 402 says why not, and leaves it as it was."""
+    extended = services.extend(
+        caller, desk, hold_id=hold_id, expires_in_seconds=body.expires_in_seconds, amount=body.amount
+    )
+    if isinstance(extended, Refusal):
+        raise told(extended)
+    return extended
+
+
+@router.post("/holds/{hold_id}/refund")
+def refund(caller: Caller, desk: AtDesk, hold_id: str, body: RefundRequest) -> Settlement:
+    """Give back what was captured, as a grant of the category compensation."""
+    return services.refund(caller, desk, hold_id=hold_id, reason=body.reason, amount=body.amount)
+
+
+def told(refusal: Refusal) -> CreditsExhausted:
+    """The error that tells a refusal over HTTP."""
+    return CreditsExhausted(
+        code=refusal.code,
+        message=refusal.message,
+        mend=refusal.mend,
+        extra={
+            "retry_at": refusal.retry_at.isoformat() if refusal.retry_at else None,
+            "limit": refusal.limit,
+            "left": refusal.left,
+            "limit_name": refusal.limit_name,
+        },
+    )

@@ -7,16 +7,22 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from swath_quota.domain.checks import (
+    ALGORITHM_PATTERN,
     ID_PATTERN,
     MAX_AMOUNT,
     MAX_HOLD_SECONDS,
     MAX_NAME,
+    MAX_PRIORITY,
     MAX_REFERENCE,
+    MAX_SCOPE,
     MAX_TEXT,
     MAX_USAGE,
+    SLUG_PATTERN,
     USAGE_PATTERN,
 )
-from swath_quota.domain.holds import PurposeKind
+from swath_quota.domain.grants import GRANT_PRIORITY, GrantCategory, GrantScope
+from swath_quota.domain.members import MemberRole
+from swath_quota.domain.purposes import PurposeKind
 from swath_quota.services.wallets import MAX_PAGE
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
@@ -37,6 +43,7 @@ class PurposeModel(_Request):
     kind: PurposeKind
     reference: Annotated[str, Field(min_length=1, max_length=MAX_REFERENCE)]
     description: Annotated[str, Field(max_length=MAX_TEXT)] = ""
+    algorithm: Annotated[str, Field(max_length=MAX_REFERENCE)] = ""
 
 
 class HoldRequest(_Request):
@@ -47,6 +54,8 @@ class HoldRequest(_Request):
     amount: Millicredits
     purpose: PurposeModel
     expires_in_seconds: Seconds
+    payer: Annotated[Name | None, Field(description="Short name of the wallet; by default the user's choice")] = None
+    price_version: Annotated[str | None, Field(max_length=40)] = None
 
 
 class CaptureRequest(_Request):
@@ -66,9 +75,30 @@ class ReleaseRequest(_Request):
 
 
 class ExtendRequest(_Request):
-    """Let a hold stand longer."""
+    """Let a hold stand longer, and over more."""
 
     expires_in_seconds: Seconds
+    amount: Annotated[Millicredits | None, Field(description="Millicredits in all; never lowered")] = None
+
+
+class RefundRequest(_Request):
+    """Give back what was captured."""
+
+    reason: Text
+    amount: Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT)] | None = None
+
+
+class ScopeModel(_Request):
+    """What credits may be spent on; empty members allow everything."""
+
+    kinds: Annotated[tuple[PurposeKind, ...], Field(max_length=3)] = ()
+    algorithms: Annotated[
+        tuple[Annotated[str, Field(pattern=ALGORITHM_PATTERN)], ...], Field(max_length=MAX_SCOPE)
+    ] = ()
+
+    def domain(self) -> GrantScope:
+        """The same for the domain."""
+        return GrantScope(kinds=self.kinds, algorithms=self.algorithms)
 
 
 class GrantRequest(_Request):
@@ -78,7 +108,42 @@ class GrantRequest(_Request):
     account: Name
     amount: Annotated[int, Field(strict=True, ge=1, le=MAX_AMOUNT, description="Millicredits")]
     description: Text
+    category: GrantCategory = GrantCategory.PROMOTIONAL
+    priority: Annotated[int, Field(strict=True, ge=0, le=MAX_PRIORITY, description="Lower is spent first")] = (
+        GRANT_PRIORITY
+    )
+    scope: ScopeModel = ScopeModel()
+    effective_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
+
+
+Slug = Annotated[str, Field(pattern=SLUG_PATTERN)]
+
+
+class OrganisationRequest(_Request):
+    """Open an organisation's wallet."""
+
+    title: Text
+    tier: Annotated[str | None, Field(min_length=1, max_length=63)] = None
+
+
+class MemberRequest(_Request):
+    """Let a user spend from an organisation's wallet."""
+
+    ceiling: Annotated[Millicredits | None, Field(description="Most millicredits in a calendar month")] = None
+    role: MemberRole = MemberRole.MEMBER
+
+
+class PayerRequest(_Request):
+    """From which wallet one's own work is paid."""
+
+    payer: Name
+
+
+class PricesQuery(_Request):
+    """Which price list; by default the one in force."""
+
+    version: Annotated[str | None, Field(max_length=40)] = None
 
 
 class TierRequest(_Request):

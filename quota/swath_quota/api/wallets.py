@@ -10,7 +10,7 @@ from swath_service.oauth import browser_actor
 
 from swath_quota import services
 from swath_quota.api.desk import current_desk
-from swath_quota.api.models import EntriesQuery, GrantRequest, Health, TierRequest, WalletQuery
+from swath_quota.api.models import EntriesQuery, GrantRequest, Health, PricesQuery, TierRequest, WalletQuery
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
@@ -51,6 +51,10 @@ def grant(caller: Caller, desk: AtDesk, body: GrantRequest) -> Grant:
         account=body.account,
         amount=body.amount,
         description=body.description,
+        category=body.category,
+        priority=body.priority,
+        scope=body.scope.domain(),
+        effective_at=body.effective_at,
         expires_at=body.expires_at,
     )
 
@@ -62,9 +66,9 @@ def tiers(caller: Caller, desk: AtDesk) -> Tiers:
 
 
 @router.get("/prices")
-def prices(caller: Caller, desk: AtDesk) -> Prices:
-    """The prices in force now, in millicredits."""
-    return services.price_list(caller, desk)
+def prices(caller: Caller, desk: AtDesk, query: Annotated[PricesQuery, Query()]) -> Prices:
+    """The prices in force now, or those of a version, in millicredits."""
+    return services.price_list(caller, desk, version=query.version)
 
 
 @router.get("/health")

@@ -15,10 +15,14 @@ from swath_quota.domain.errors import (
     HoldExpired,
     HoldReleased,
     NoSuchHold,
+    NoSuchPrices,
     NoSuchTier,
     NoSuchWallet,
+    NotAMember,
+    NotCaptured,
+    RefundDiffers,
 )
-from swath_quota.domain.grants import Grant
+from swath_quota.domain.grants import Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
 from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
 from swath_quota.domain.prices import Prices, price_run, price_sync
@@ -31,7 +35,9 @@ __all__ = [
     "Direction",
     "FakeQuotaClient",
     "Grant",
+    "GrantCategory",
     "GrantDiffers",
+    "GrantScope",
     "Hold",
     "HoldCaptured",
     "HoldDiffers",
@@ -41,12 +47,16 @@ __all__ = [
     "HttpQuotaClient",
     "LedgerEntry",
     "NoSuchHold",
+    "NoSuchPrices",
     "NoSuchTier",
     "NoSuchWallet",
+    "NotAMember",
+    "NotCaptured",
     "Prices",
     "Purpose",
     "PurposeKind",
     "QuotaClient",
+    "RefundDiffers",
     "Refusal",
     "Settlement",
     "Statement",

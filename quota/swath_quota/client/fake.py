@@ -10,7 +10,7 @@ from swath_service.errors import Unavailable
 
 from swath_quota import services
 from swath_quota.catalogue import load_prices, load_tiers
-from swath_quota.domain.grants import Grant
+from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists, Prices
@@ -64,7 +64,15 @@ class FakeQuotaClient:
         return self._made
 
     def hold(
-        self, *, hold_id: str, account: str, amount: int, purpose: Purpose, expires_in_seconds: int
+        self,
+        *,
+        hold_id: str,
+        account: str,
+        amount: int,
+        purpose: Purpose,
+        expires_in_seconds: int,
+        payer: str | None = None,
+        price_version: str | None = None,
     ) -> Hold | Refusal:
         placed = services.hold(
             self._actor,
@@ -74,6 +82,8 @@ class FakeQuotaClient:
             amount=amount,
             purpose=purpose,
             expires_in_seconds=expires_in_seconds,
+            payer=payer,
+            price_version=price_version,
         )
         return placed if isinstance(placed, Refusal) else placed.hold
 
@@ -83,8 +93,13 @@ class FakeQuotaClient:
     def release(self, hold_id: str, *, reason: str) -> Settlement:
         return services.release(self._actor, self._desk, hold_id=hold_id, reason=reason)
 
-    def extend(self, hold_id: str, *, expires_in_seconds: int) -> Hold:
-        return services.extend(self._actor, self._desk, hold_id=hold_id, expires_in_seconds=expires_in_seconds)
+    def extend(self, hold_id: str, *, expires_in_seconds: int, amount: int | None = None) -> Hold | Refusal:
+        return services.extend(
+            self._actor, self._desk, hold_id=hold_id, expires_in_seconds=expires_in_seconds, amount=amount
+        )
+
+    def refund(self, hold_id: str, *, reason: str, amount: int | None = None) -> Settlement:
+        return services.refund(self._actor, self._desk, hold_id=hold_id, reason=reason, amount=amount)
 
     def get_hold(self, hold_id: str) -> Hold | None:
         return services.get_hold(self._actor, self._desk, hold_id=hold_id)
@@ -96,7 +111,17 @@ class FakeQuotaClient:
         return services.statement(self._actor, self._desk, account=account, limit=limit, before=before)
 
     def grant(
-        self, *, grant_id: str, account: str, amount: int, description: str, expires_at: datetime | None = None
+        self,
+        *,
+        grant_id: str,
+        account: str,
+        amount: int,
+        description: str,
+        category: GrantCategory = GrantCategory.PROMOTIONAL,
+        priority: int = GRANT_PRIORITY,
+        scope: GrantScope = ANYTHING,
+        effective_at: datetime | None = None,
+        expires_at: datetime | None = None,
     ) -> Grant:
         return services.grant(
             self._actor,
@@ -105,14 +130,18 @@ class FakeQuotaClient:
             account=account,
             amount=amount,
             description=description,
+            category=category,
+            priority=priority,
+            scope=scope,
+            effective_at=effective_at,
             expires_at=expires_at,
         )
 
     def assign_tier(self, account: str, *, tier: str) -> Wallet:
         return services.assign_tier(self._actor, self._desk, account=account, tier=tier)
 
-    def prices(self) -> Prices:
-        return services.price_list(self._actor, self._desk)
+    def prices(self, version: str | None = None) -> Prices:
+        return services.price_list(self._actor, self._desk, version=version)
 
     def tiers(self) -> Tiers:
         return services.tier_list(self._actor, self._desk)

@@ -14,7 +14,7 @@ from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
 from swath_quota.domain.errors import Codes, NoSuchHold
-from swath_quota.domain.grants import Grant
+from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
@@ -65,7 +65,15 @@ class HttpQuotaClient:
         self.close()
 
     def hold(
-        self, *, hold_id: str, account: str, amount: int, purpose: Purpose, expires_in_seconds: int
+        self,
+        *,
+        hold_id: str,
+        account: str,
+        amount: int,
+        purpose: Purpose,
+        expires_in_seconds: int,
+        payer: str | None = None,
+        price_version: str | None = None,
     ) -> Hold | Refusal:
         body = {
             "hold_id": hold_id,
@@ -75,8 +83,11 @@ class HttpQuotaClient:
                 "kind": str(purpose.kind),
                 "reference": purpose.reference,
                 "description": purpose.description,
+                "algorithm": purpose.algorithm,
             },
             "expires_in_seconds": expires_in_seconds,
+            "payer": payer,
+            "price_version": price_version,
         }
         response = self._send("POST", "holds", body=body)
         if response.status_code == 402:
@@ -90,9 +101,16 @@ class HttpQuotaClient:
     def release(self, hold_id: str, *, reason: str) -> Settlement:
         return wire.settlement_of(_told(self._send("POST", _hold_path(hold_id, "/release"), body={"reason": reason})))
 
-    def extend(self, hold_id: str, *, expires_in_seconds: int) -> Hold:
-        body = {"expires_in_seconds": expires_in_seconds}
-        return wire.hold_of(_told(self._send("POST", _hold_path(hold_id, "/extend"), body=body)))
+    def extend(self, hold_id: str, *, expires_in_seconds: int, amount: int | None = None) -> Hold | Refusal:
+        body = {"expires_in_seconds": expires_in_seconds, "amount": amount}
+        response = self._send("POST", _hold_path(hold_id, "/extend"), body=body)
+        if response.status_code == 402:
+            return wire.refusal_of(_json(response))
+        return wire.hold_of(_told(response))
+
+    def refund(self, hold_id: str, *, reason: str, amount: int | None = None) -> Settlement:
+        body = {"reason": reason, "amount": amount}
+        return wire.settlement_of(_told(self._send("POST", _hold_path(hold_id, "/refund"), body=body)))
 
     def get_hold(self, hold_id: str) -> Hold | None:
         try:
@@ -110,13 +128,27 @@ class HttpQuotaClient:
         return wire.statement_of(_told(self._send("GET", "wallet/entries", query=query)))
 
     def grant(
-        self, *, grant_id: str, account: str, amount: int, description: str, expires_at: datetime | None = None
+        self,
+        *,
+        grant_id: str,
+        account: str,
+        amount: int,
+        description: str,
+        category: GrantCategory = GrantCategory.PROMOTIONAL,
+        priority: int = GRANT_PRIORITY,
+        scope: GrantScope = ANYTHING,
+        effective_at: datetime | None = None,
+        expires_at: datetime | None = None,
     ) -> Grant:
         body = {
             "grant_id": grant_id,
             "account": account,
             "amount": amount,
             "description": description,
+            "category": str(category),
+            "priority": priority,
+            "scope": {"kinds": [str(kind) for kind in scope.kinds], "algorithms": list(scope.algorithms)},
+            "effective_at": effective_at.isoformat() if effective_at else None,
             "expires_at": expires_at.isoformat() if expires_at else None,
         }
         return wire.grant_of(_told(self._send("POST", "grants", body=body)))
@@ -125,8 +157,8 @@ class HttpQuotaClient:
         body = {"account": account, "tier": tier}
         return wire.wallet_of(_told(self._send("PUT", "wallet/tier", body=body)))
 
-    def prices(self) -> Prices:
-        return wire.prices_of(_told(self._send("GET", "prices")))
+    def prices(self, version: str | None = None) -> Prices:
+        return wire.prices_of(_told(self._send("GET", "prices", query={"version": version} if version else None)))
 
     def tiers(self) -> Tiers:
         return wire.tiers_of(_told(self._send("GET", "tiers")))

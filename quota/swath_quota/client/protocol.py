@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
-from swath_quota.domain.grants import Grant
+from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
@@ -29,9 +29,20 @@ class QuotaClient(Protocol):
     """
 
     def hold(
-        self, *, hold_id: str, account: str, amount: int, purpose: Purpose, expires_in_seconds: int
+        self,
+        *,
+        hold_id: str,
+        account: str,
+        amount: int,
+        purpose: Purpose,
+        expires_in_seconds: int,
+        payer: str | None = None,
+        price_version: str | None = None,
     ) -> Hold | Refusal:
-        """Set `amount` of the wallet of `account` aside; the wallet is opened when its owner is first seen.
+        """Set `amount` aside for the user `account`, whose wallet is opened when its owner is first seen.
+
+        It is paid from the wallet `payer` (``ada``, ``organisation:acme``), by default from the one that the user
+        chose. The price list `price_version`, by default the one in force, is frozen into the hold.
 
         A replay (same id, account, amount, purpose kind and reference) answers the hold as it *now* stands: look at
         its status. A `Refusal` is not stored: the same call may pass later.
@@ -65,12 +76,25 @@ class QuotaClient(Protocol):
         """
         ...
 
-    def extend(self, hold_id: str, *, expires_in_seconds: int) -> Hold:
-        """Let an open hold stand at least so long from now; never shortens.
+    def extend(self, hold_id: str, *, expires_in_seconds: int, amount: int | None = None) -> Hold | Refusal:
+        """Let an open hold stand at least so long from now, and over `amount` in all; neither is ever lowered.
+
+        A `Refusal` leaves the hold as it was, its time too.
 
         Raises
         ------
         NoSuchHold, HoldCaptured, HoldReleased, HoldExpired
+        """
+        ...
+
+    def refund(self, hold_id: str, *, reason: str, amount: int | None = None) -> Settlement:
+        """Give back `amount` of what a hold captured, by default all, as a grant of the category *compensation*.
+
+        There is one refund a hold: a replay answers it.
+
+        Raises
+        ------
+        NoSuchHold, NotCaptured, RefundDiffers
         """
         ...
 
@@ -87,9 +111,21 @@ class QuotaClient(Protocol):
         ...
 
     def grant(
-        self, *, grant_id: str, account: str, amount: int, description: str, expires_at: datetime | None = None
+        self,
+        *,
+        grant_id: str,
+        account: str,
+        amount: int,
+        description: str,
+        category: GrantCategory = GrantCategory.PROMOTIONAL,
+        priority: int = GRANT_PRIORITY,
+        scope: GrantScope = ANYTHING,
+        effective_at: datetime | None = None,
+        expires_at: datetime | None = None,
     ) -> Grant:
-        """Give credits. Needs an operator's token, which those of services are not.
+        """Give credits, spendable on `scope` from `effective_at` (now) until `expires_at` (for ever).
+
+        Needs an operator's token, which those of services are not.
 
         Raises
         ------
@@ -107,8 +143,8 @@ class QuotaClient(Protocol):
         """
         ...
 
-    def prices(self) -> Prices:
-        """The prices in force now, for `swath_quota.client.price_run`."""
+    def prices(self, version: str | None = None) -> Prices:
+        """The prices in force now, or those of `version`, for `swath_quota.client.price_run`."""
         ...
 
     def tiers(self) -> Tiers:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from swath_quota.domain.grants import Grant, GrantKind
+from swath_quota.domain.grants import Grant, GrantCategory, GrantKind, GrantScope
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
 from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
+from swath_quota.domain.members import MemberRole, Membership
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Terms, Tier, Tiers
 from swath_quota.domain.wallets import Statement, Wallet
@@ -31,9 +32,16 @@ def hold_of(data: Json) -> Hold:
     return Hold(
         id=data["id"],
         account=data["account"],
+        member=data["member"],
+        asked=data["asked"],
         amount=data["amount"],
+        allocations=tuple((grant_id, part) for grant_id, part in data["allocations"]),
+        price_version=data["price_version"],
         purpose=Purpose(
-            kind=PurposeKind(purpose["kind"]), reference=purpose["reference"], description=purpose["description"]
+            kind=PurposeKind(purpose["kind"]),
+            reference=purpose["reference"],
+            description=purpose["description"],
+            algorithm=purpose["algorithm"],
         ),
         status=HoldStatus(data["status"]),
         captured=data["captured"],
@@ -67,6 +75,8 @@ def refusal_of(problem: Json) -> Refusal:
         # Problem documents leave out what is zero.
         limit=problem.get("limit", 0),
         left=problem.get("left", 0),
+        limit_name=problem.get("limit_name", "credits"),
+        mend=problem.get("mend", ""),
     )
 
 
@@ -84,6 +94,8 @@ def entry_of(data: Json) -> LedgerEntry:
         reference=data["reference"],
         description=data["description"],
         at=moment(data["at"]),
+        previous_hash=data["previous_hash"],
+        hash=data["hash"],
     )
 
 
@@ -95,6 +107,7 @@ def wallet_of(data: Json) -> Wallet:
         balance=data["balance"],
         held=data["held"],
         available=data["available"],
+        payer=data["payer"],
         entries=tuple(entry_of(entry) for entry in data["entries"]),
     )
 
@@ -114,13 +127,19 @@ def grant_of(data: Json) -> Grant:
         id=data["id"],
         account=data["account"],
         kind=GrantKind(data["kind"]),
+        category=GrantCategory(data["category"]),
         amount=data["amount"],
         remaining=data["remaining"],
+        held=data["held"],
+        scope=GrantScope(
+            kinds=tuple(map(PurposeKind, data["scope"]["kinds"])), algorithms=tuple(data["scope"]["algorithms"])
+        ),
         priority=data["priority"],
         period=data["period"],
         description=data["description"],
         granted_by=data["granted_by"],
         created_at=moment(data["created_at"]),
+        effective_at=moment(data["effective_at"]),
         expires_at=_moment_or_none(data["expires_at"]),
     )
 
@@ -155,4 +174,21 @@ def tiers_of(data: Json) -> Tiers:
             )
             for tier in data["tiers"]
         ),
+    )
+
+
+def membership_of(data: Json) -> Membership:
+    """A membership."""
+    return Membership(
+        organisation=data["organisation"],
+        member=data["member"],
+        role=MemberRole(data["role"]),
+        ceiling=data["ceiling"],
+        is_default=data["is_default"],
+        period=data["period"],
+        spent=data["spent"],
+        held=data["held"],
+        added_by=data["added_by"],
+        added_at=moment(data["added_at"]),
+        removed_at=_moment_or_none(data["removed_at"]),
     )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from zlib import crc32
 
 
 class AccountKind(StrEnum):
     """Whose account it is."""
 
     USER = "user"
-    """A wallet: what a user, or later an organisation, may spend."""
+    """A wallet: what a user may spend."""
+    ORGANISATION = "organisation"
+    """A wallet that its members share."""
     AUTHOR = "author"
     """What an author of algorithms earned; apart from the same person's wallet."""
     PLATFORM = "platform"
@@ -30,12 +33,16 @@ class Account:
     name: str
     tier: str | None = None
     """Name of the tier; wallets alone have one."""
+    title: str = ""
+    """What an organisation is called; empty for everybody else."""
     balance: int = 0
     """Millicredits; the sum of the account's entries."""
     held: int = 0
     """Millicredits set aside by open holds."""
     sequence: int = 0
     """How many entries the account has; the next one's number is one more."""
+    head: str = ""
+    """Hash of the latest entry; empty while there is none."""
     refresh_at: datetime | None = None
     """From when on grants may have to lapse or an allowance be given; ``None``: never seen to."""
     created_at: datetime
@@ -61,17 +68,43 @@ def account_id(kind: AccountKind, name: str) -> str:
     return f"{kind}:{name}"
 
 
+_ORGANISATION = "organisation:"
+#: Kinds of account that are spent from; they alone have a tier and grants.
+WALLETS = frozenset({AccountKind.USER, AccountKind.ORGANISATION})
+
+
 def wallet_id(name: str) -> str:
-    """The id of the account behind a user's wallet."""
-    return account_id(AccountKind.USER, name)
+    """The id of the account behind a wallet, from its short name: ``ada``, or ``organisation:acme``."""
+    return name if name.startswith(_ORGANISATION) else f"user:{name}"
+
+
+def wallet_name(account: str) -> str:
+    """The short name of the wallet that an account id stands for: the inverse of `wallet_id`."""
+    return account if account.startswith(_ORGANISATION) else account.removeprefix("user:")
+
+
+def is_organisation(name: str) -> bool:
+    """Whether a short name is that of an organisation's wallet."""
+    return name.startswith(_ORGANISATION)
 
 
 #: The account that issues credits.
 ISSUER = account_id(AccountKind.ISSUER, "swath")
-#: The account that earns them.
-PLATFORM = account_id(AccountKind.PLATFORM, "swath")
+#: What users pay is earned on so many accounts: captures of different payers then wait for each other rarely.
+PLATFORM_STRIPES = 16
 
 
-def new_account(kind: AccountKind, name: str, *, at: datetime, tier: str | None = None) -> Account:
+def platform_of(payer: str) -> str:
+    """The account that earns what the account `payer` pays; always the same one for the same payer."""
+    return account_id(AccountKind.PLATFORM, f"swath.{crc32(payer.encode()) % PLATFORM_STRIPES:02}")
+
+
+def account_of_id(found: str, *, at: datetime, tier: str | None = None, title: str = "") -> Account:
+    """An empty account with the id `found`."""
+    kind, _, name = found.partition(":")
+    return Account(id=found, kind=AccountKind(kind), name=name, tier=tier, title=title, created_at=at)
+
+
+def new_account(kind: AccountKind, name: str, *, at: datetime, tier: str | None = None, title: str = "") -> Account:
     """An empty account."""
-    return Account(id=account_id(kind, name), kind=kind, name=name, tier=tier, created_at=at)
+    return Account(id=account_id(kind, name), kind=kind, name=name, tier=tier, title=title, created_at=at)

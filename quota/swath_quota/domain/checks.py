@@ -9,6 +9,8 @@ from typing import Any
 
 from swath_service.errors import Invalid
 
+from swath_quota.domain.grants import GrantScope
+
 #: Largest amount of one grant, hold or capture, in millicredits (a billion credits): sums stay far inside 64 bits.
 MAX_AMOUNT = 10**12
 #: Longest time a hold may stand without being extended.
@@ -17,10 +19,18 @@ MAX_NAME = 255
 MAX_REFERENCE = 200
 MAX_TEXT = 500
 MAX_USAGE = 32
+MAX_PRIORITY = 1000
+#: Most algorithms that a grant's scope may name.
+MAX_SCOPE = 50
 #: Ids that clients make and persist. They stand in a URL's path, so no slash.
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:@-]{0,127}$"
 USAGE_PATTERN = r"^[a-z][a-z0-9_]{0,63}$"
 
+#: ``owner/name``, or ``owner/*``.
+ALGORITHM_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}/(\*|[A-Za-z0-9][A-Za-z0-9._-]{0,99})$"
+_ALGORITHM = re.compile(ALGORITHM_PATTERN.removesuffix("$") + r"\Z")
+SLUG_PATTERN = r"^[a-z][a-z0-9-]{0,62}$"
+_SLUG = re.compile(SLUG_PATTERN.removesuffix("$") + r"\Z")
 _ID = re.compile(ID_PATTERN.removesuffix("$") + r"\Z")
 _USAGE = re.compile(USAGE_PATTERN.removesuffix("$") + r"\Z")
 
@@ -61,11 +71,30 @@ class Checks:
         if isinstance(value, str) and value != value.strip():
             self.fault(field, message=f"{field} begins or ends with a blank", mend="send the name as JupyterHub has it")
 
+    def slug(self, field: str, *, value: str) -> None:
+        """The name of an organisation."""
+        if not isinstance(value, str) or not _SLUG.match(value):
+            self.fault(
+                field,
+                message=f"{field} is no organisation's name",
+                mend="use 1-63 lower-case letters, digits and hyphens, beginning with a letter",
+            )
+
     def integer(self, field: str, *, value: int, least: int, most: int) -> None:
         """An integer in bounds; a bool is none."""
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             self.fault(
                 field, message=f"{field} must be an integer from {least} to {most}", mend=f"send {field} in that range"
+            )
+
+    def scope(self, field: str, *, value: GrantScope) -> None:
+        """What a grant may be spent on."""
+        wrong = [name for name in value.algorithms if not _ALGORITHM.match(name)]
+        if wrong or len(value.algorithms) > MAX_SCOPE:
+            self.fault(
+                f"{field}.algorithms",
+                message=f"{field}.algorithms must be at most {MAX_SCOPE} of owner/name or owner/*",
+                mend="name algorithms as the marketplace does",
             )
 
     def usage(self, field: str, *, value: Mapping[str, float]) -> None:

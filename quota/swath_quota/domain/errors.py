@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from swath_service.errors import Conflict, Invalid, NotFound, Refused, SwathError
+from swath_service.errors import Conflict, Forbidden, Invalid, NotFound, Refused, SwathError
 
 
 class NoSuchHold(NotFound):
@@ -17,6 +17,26 @@ class NoSuchWallet(NotFound):
 
 class NoSuchTier(NotFound):
     """``no-such-tier``: the tier file names no such tier."""
+
+
+class NoSuchPrices(NotFound):
+    """``no-such-prices``: the price file has no list of this version."""
+
+
+class NoSuchMember(NotFound):
+    """``no-such-member``: the organisation has no such member."""
+
+
+class NotAMember(Forbidden):
+    """``not-a-member``: the user may not spend from, or see, this organisation's wallet."""
+
+
+class NotCaptured(Conflict):
+    """``not-captured``: nothing was captured, so there is nothing to give back."""
+
+
+class RefundDiffers(Conflict):
+    """``refund-differs``: another amount was given back before."""
 
 
 class HoldDiffers(Conflict):
@@ -58,6 +78,11 @@ class Codes:
         "no-such-hold": NoSuchHold,
         "no-such-wallet": NoSuchWallet,
         "no-such-tier": NoSuchTier,
+        "no-such-prices": NoSuchPrices,
+        "no-such-member": NoSuchMember,
+        "not-a-member": NotAMember,
+        "not-captured": NotCaptured,
+        "refund-differs": RefundDiffers,
         "hold-differs": HoldDiffers,
         "grant-differs": GrantDiffers,
         "captured-differently": CapturedDifferently,
@@ -66,4 +91,5 @@ class Codes:
         "hold-expired": HoldExpired,
         "capture-exceeds-hold": CaptureExceedsHold,
         "credits-exhausted": CreditsExhausted,
+        "member-ceiling": CreditsExhausted,
     }

@@ -15,25 +15,12 @@ from swath_quota.domain.errors import (
     HoldExpired,
     HoldReleased,
     NoSuchHold,
+    NotAMember,
 )
+from swath_quota.domain.grants import Allocations
+from swath_quota.domain.purposes import Purpose, PurposeKind
 
-
-class PurposeKind(StrEnum):
-    """What credits are held for."""
-
-    RUN = "run"
-    LAB = "lab"
-    DASK = "dask"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Purpose:
-    """What a hold is for, shown to the one who pays."""
-
-    kind: PurposeKind
-    reference: str
-    """The holder's own id of it: of the run, the server, the cluster."""
-    description: str = ""
+__all__ = ["Hold", "HoldStatus", "Purpose", "PurposeKind", "Refusal", "Settlement"]
 
 
 class HoldStatus(StrEnum):
@@ -52,10 +39,18 @@ class Hold:
     id: str
     """Made and persisted by the client before it asks."""
     account: str
-    """Name of the user who pays."""
+    """Short name of the wallet that pays."""
+    member: str
+    """Name of the user who spends; the wallet's owner, or a member of the organisation."""
     amount: int
     """Millicredits set aside."""
     purpose: Purpose
+    allocations: Allocations = ()
+    """Which grants back it, and with how much each; the parts sum to `amount`."""
+    asked: int = -1
+    """Millicredits first asked for; less than `amount` once extended. By default `amount`."""
+    price_version: str = ""
+    """Version of the price list that what is used will be priced by, whatever list is in force then."""
     status: HoldStatus = HoldStatus.HELD
     captured: int = 0
     """Millicredits taken, at most `amount`; above zero only when captured."""
@@ -68,10 +63,14 @@ class Hold:
     resolved_at: datetime | None = None
 
     def __post_init__(self) -> None:
+        if self.asked < 0:
+            object.__setattr__(self, "asked", self.amount)
         if not 0 <= self.captured <= self.amount or (self.captured and self.status is not HoldStatus.CAPTURED):
             raise ValueError(f"hold {self.id}: {self.captured} captured of {self.amount} while {self.status}")
         if (self.status is HoldStatus.HELD) != (self.resolved_at is None):
             raise ValueError(f"hold {self.id}: {self.status} and resolved at {self.resolved_at}")
+        if sum(part for _, part in self.allocations) != self.amount:
+            raise ValueError(f"hold {self.id}: {self.amount} held and {self.allocations} allocated")
 
     @property
     def is_open(self) -> bool:
@@ -104,9 +103,13 @@ class Refusal:
     retry_at: datetime | None
     """When the same request would pass if nothing else is spent; ``None`` when waiting does not help."""
     limit: int
-    """Millicredits that the wallet's tier gives in a calendar month."""
+    """What the limit allows: millicredits that the wallet's tier gives in a calendar month, or the limit's own unit."""
     left: int
-    """Millicredits that could be held now."""
+    """What of it could be had now."""
+    limit_name: str = "credits"
+    """Which limit said no."""
+    mend: str = ""
+    """What would help."""
 
 
 def capture_id(hold_id: str) -> str:
@@ -129,18 +132,25 @@ def settlement_of(hold: Hold) -> Settlement:
     )
 
 
-def check_replay(existing: Hold, *, account: str, amount: int, purpose: Purpose) -> Hold:
-    """`existing`, when the same hold is asked for again.
+def refund_id(hold_id: str) -> str:
+    """Id of the one transaction that may give back what a hold captured."""
+    return f"refund:{hold_id}"
 
-    The expiry is not compared (extending moves it), nor the description (it is for people).
+
+def check_replay(existing: Hold, *, account: str, amount: int, purpose: Purpose) -> Hold:
+    """`existing`, when the same hold is asked for again by the user `account`.
+
+    The expiry is not compared (extending moves it), nor the description (it is for people), nor the wallet (whose
+    choice of it may have changed since). The
+    amount is that first asked for, however much the hold was extended since.
 
     Raises
     ------
     HoldDiffers
         The id is taken by another hold. What that one is, is not told.
     """
-    same = (existing.account, existing.amount, existing.purpose.kind, existing.purpose.reference)
-    if same != (account, amount, purpose.kind, purpose.reference):
+    same = (existing.member, existing.purpose.kind, existing.purpose.reference)
+    if same != (account, purpose.kind, purpose.reference) or amount != existing.asked:
         raise HoldDiffers(
             code="hold-differs",
             message=f"the id {existing.id!r} is taken by a hold on another account, amount or purpose",
@@ -190,8 +200,12 @@ def release(hold: Hold, *, reason: str, at: datetime) -> Hold:
     return replace(hold, status=HoldStatus.RELEASED, reason=reason, resolved_at=at)
 
 
-def extend(hold: Hold, *, expires_at: datetime) -> Hold:
-    """`hold` standing at least until `expires_at`; an earlier time never shortens it.
+def extend(
+    hold: Hold, *, expires_at: datetime, amount: int | None = None, allocations: Allocations | None = None
+) -> Hold:
+    """`hold` standing at least until `expires_at`, and over `amount` backed by `allocations` where they are given.
+
+    An earlier time or a smaller amount never shortens it.
 
     Raises
     ------
@@ -199,6 +213,8 @@ def extend(hold: Hold, *, expires_at: datetime) -> Hold:
     """
     if not hold.is_open:
         raise closed(hold)
+    if amount is not None and allocations is not None and amount > hold.amount:
+        hold = replace(hold, amount=amount, allocations=allocations)
     return hold if expires_at <= hold.expires_at else replace(hold, expires_at=expires_at)
 
 
@@ -227,4 +243,13 @@ def no_such_hold(hold_id: str) -> NoSuchHold:
     """The error for an id that nobody placed a hold with."""
     return NoSuchHold(
         code="no-such-hold", message=f"there is no hold {hold_id!r}", mend="place the hold before settling it"
+    )
+
+
+def not_a_member(organisation: str, member: str) -> NotAMember:
+    """The error for a user who may not spend from an organisation's wallet."""
+    return NotAMember(
+        code="not-a-member",
+        message=f"{member!r} is no member of {organisation}",
+        mend="pay from your own wallet, or ask an owner of the organisation to add you",
     )

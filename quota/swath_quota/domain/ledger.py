@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from swath_quota.domain.accounts import Account
 
@@ -30,6 +32,8 @@ class TransactionKind(StrEnum):
     """A hold was settled."""
     LAPSE = "lapse"
     """Granted credits were not spent in time."""
+    REFUND = "refund"
+    """What was captured was given back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +87,10 @@ class LedgerEntry:
     reference: str
     description: str
     at: datetime
+    previous_hash: str
+    """Hash of the account's entry before; empty for the first."""
+    hash: str
+    """`entry_hash` of all of the above."""
 
     def __post_init__(self) -> None:
         if self.current_balance != self.previous_balance + signed(self.direction, self.amount):
@@ -111,6 +119,39 @@ def transfer(*, source: str, target: str, amount: int) -> tuple[Leg, Leg]:
     )
 
 
+def entry_hash(*said: str | int | datetime) -> str:
+    """SHA-256 over everything an entry says, in the order of its members, and the hash before it.
+
+    So no entry can be changed, taken out or put in without changing every later one of its account.
+    """
+    plain = [
+        one.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(one, datetime) else one for one in said
+    ]
+    return sha256(json.dumps(plain, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def hash_of(entry: LedgerEntry) -> str:
+    """What the hash of `entry` must be."""
+    return entry_hash(
+        entry.account_id,
+        entry.sequence,
+        entry.transaction_id,
+        entry.kind,
+        entry.direction,
+        entry.amount,
+        entry.previous_balance,
+        entry.current_balance,
+        entry.reference,
+        entry.description,
+        entry.at,
+        entry.previous_hash,
+    )
+
+
 def post(transaction: Transaction, accounts: Mapping[str, Account]) -> Posting:
     """Entries and new balances of `transaction` over `accounts`, which must hold every account it names.
 
@@ -122,21 +163,39 @@ def post(transaction: Transaction, accounts: Mapping[str, Account]) -> Posting:
     entries, changed = [], []
     for leg in transaction.legs:
         account = accounts[leg.account_id]
-        after = account.balance + signed(leg.direction, leg.amount)
-        entries.append(
-            LedgerEntry(
-                account_id=account.id,
-                sequence=account.sequence + 1,
-                transaction_id=transaction.id,
-                kind=transaction.kind,
-                direction=leg.direction,
-                amount=leg.amount,
-                previous_balance=account.balance,
-                current_balance=after,
-                reference=transaction.reference,
-                description=transaction.description,
-                at=transaction.at,
-            )
-        )
-        changed.append(replace(account, balance=after, sequence=account.sequence + 1))
+        entry = _entry(transaction, leg, account)
+        entries.append(entry)
+        changed.append(replace(account, balance=entry.current_balance, sequence=entry.sequence, head=entry.hash))
     return Posting(transaction=transaction, entries=tuple(entries), accounts=tuple(changed))
+
+
+def _entry(transaction: Transaction, leg: Leg, account: Account) -> LedgerEntry:
+    sequence, after = account.sequence + 1, account.balance + signed(leg.direction, leg.amount)
+    return LedgerEntry(
+        account_id=account.id,
+        sequence=sequence,
+        transaction_id=transaction.id,
+        kind=transaction.kind,
+        direction=leg.direction,
+        amount=leg.amount,
+        previous_balance=account.balance,
+        current_balance=after,
+        reference=transaction.reference,
+        description=transaction.description,
+        at=transaction.at,
+        previous_hash=account.head,
+        hash=entry_hash(
+            account.id,
+            sequence,
+            transaction.id,
+            transaction.kind,
+            leg.direction,
+            leg.amount,
+            account.balance,
+            after,
+            transaction.reference,
+            transaction.description,
+            transaction.at,
+            account.head,
+        ),
+    )

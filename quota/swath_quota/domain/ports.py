@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -10,8 +11,30 @@ from swath_quota.domain.accounts import Account
 from swath_quota.domain.grants import Draw, Grant
 from swath_quota.domain.holds import Hold
 from swath_quota.domain.ledger import LedgerEntry, Posting
+from swath_quota.domain.members import Membership
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needs:
+    """What a piece of work is going to touch, told beforehand so that many can be done in one transaction.
+
+    All of it is read and locked in one go, in the order of the accounts' ids, before the work begins.
+    """
+
+    payer_of: str = ""
+    """A user whose wallet, by default or by choice, is going to pay."""
+    payer: str = ""
+    """The wallet that this user named; empty for the user's own choice."""
+    hold: str = ""
+    """A hold, whose wallet is locked with it."""
+    placing: str = ""
+    """A hold that may be there already, and must stand still."""
+    settles: bool = False
+    """Whether the account that earns what the wallet pays is going to be touched."""
+    also: tuple[str, ...] = ()
+    """Ids of further accounts."""
 
 
 class Reader(Protocol):
@@ -31,6 +54,24 @@ class Reader(Protocol):
         """Open holds whose time is over, the longest overdue first."""
         ...
 
+    def grants(self, account: str) -> tuple[Grant, ...]:
+        """Every grant a wallet ever got, in the order of creation."""
+        ...
+
+    def membership(self, organisation: str, member: str) -> Membership | None: ...
+
+    def memberships(self, *, organisation: str | None = None, member: str | None = None) -> tuple[Membership, ...]:
+        """Of an organisation, or of a user; those that were ended too."""
+        ...
+
+    def posted(self, transaction_id: str) -> bool:
+        """Whether a transaction stands in the ledger."""
+        ...
+
+    def payer_of(self, member: str) -> str:
+        """Short name of the wallet that a user's work is paid from by default."""
+        ...
+
     def tiers_in_use(self) -> frozenset[str]: ...
 
     def all_accounts(self) -> Iterator[Account]:
@@ -46,6 +87,8 @@ class Reader(Protocol):
     def all_grants(self) -> Iterator[Grant]: ...
 
     def all_draws(self) -> Iterator[Draw]: ...
+
+    def all_memberships(self) -> Iterator[Membership]: ...
 
 
 class Unit(Reader, Protocol):
@@ -69,11 +112,15 @@ class Unit(Reader, Protocol):
     def save_hold(self, hold: Hold) -> None: ...
 
     def live_grants(self, account: str) -> tuple[Grant, ...]:
-        """The grants of a user of which something remains."""
+        """The grants of a wallet of which something remains."""
+        ...
+
+    def save_membership(self, membership: Membership) -> None:
+        """Store a membership, new or changed."""
         ...
 
     def allowance_given(self, account: str, *, period: str) -> int:
-        """The sum of a user's allowances for a month, in millicredits."""
+        """The sum of a wallet's allowances for a month, in millicredits."""
         ...
 
     def add_grant(self, grant: Grant) -> None: ...
@@ -93,8 +140,12 @@ class Books(Protocol):
     A crash leaves each piece of work stored whole or not at all, and locks nothing.
     """
 
-    def run(self, work: Callable[[Unit], T]) -> T:
-        """Do `work` atomically. It may be called several times, when others were in the way, and must not mind."""
+    def run(self, work: Callable[[Unit], T], *, needs: Needs | None = None) -> T:
+        """Do `work` atomically. It may be called several times, when others were in the way, and must not mind.
+
+        Work that tells its `needs` may be committed together with other such work: still all or nothing each, and
+        answered only when it is durable.
+        """
         ...
 
     def read(self, work: Callable[[Reader], T]) -> T:

@@ -12,6 +12,8 @@ from datetime import date
 from fractions import Fraction
 from math import floor, isfinite
 
+from swath_quota.domain.errors import NoSuchPrices
+
 _SECONDS_PER_HOUR = 3600
 _MB_PER_GB = 1024
 
@@ -28,6 +30,11 @@ class Prices:
     """Once a batch run."""
     per_sync_call: int
     """All of a synchronous call."""
+
+    @property
+    def version(self) -> str:
+        """What a hold freezes: the day from which the list is in force."""
+        return self.effective_on.isoformat()
 
     def __post_init__(self) -> None:
         if min(self.per_cpu_hour, self.per_gb_hour, self.per_batch_run, self.per_sync_call) < 0:
@@ -49,6 +56,22 @@ class PriceLists:
         """The prices in force on `day`; before the first list, those."""
         past = [prices for prices in self.lists if prices.effective_on <= day]
         return past[-1] if past else self.lists[0]
+
+    def version(self, version: str) -> Prices:
+        """The list of that version.
+
+        Raises
+        ------
+        NoSuchPrices
+        """
+        for prices in self.lists:
+            if prices.version == version:
+                return prices
+        raise NoSuchPrices(
+            code="no-such-prices",
+            message=f"there is no price list {version[:40]!r}",
+            mend="use one of: " + ", ".join(prices.version for prices in self.lists),
+        )
 
 
 def price_run(prices: Prices, *, cpu_seconds: float, memory_mb_seconds: float, batch: bool = True) -> int:

@@ -19,7 +19,9 @@ class Wallet:
     held: int
     """Set aside by open holds."""
     available: int
-    """What may still be held: balance less held."""
+    """What may be held now: the grants that are effective, less what is held of them."""
+    payer: str
+    """Short name of the wallet that this user's work is paid from by default."""
     entries: tuple[LedgerEntry, ...]
     """The latest entries, newest first."""
 

@@ -42,6 +42,7 @@ def audit(actor: Actor, desk: Desk) -> AuditReport:
                 holds=reader.all_holds(),
                 grants=reader.all_grants(),
                 draws=reader.all_draws(),
+                members=reader.all_memberships(),
             )
         )
         return AuditReport(breaches=breaches, totals=totals)

@@ -8,9 +8,9 @@ from datetime import datetime
 from swath_service.actor import Actor, Scope
 
 from swath_quota.domain.accounts import ISSUER, wallet_id
-from swath_quota.domain.checks import MAX_AMOUNT, MAX_TEXT, Checks
+from swath_quota.domain.checks import MAX_AMOUNT, MAX_PRIORITY, MAX_TEXT, Checks
 from swath_quota.domain.errors import GrantDiffers
-from swath_quota.domain.grants import GRANT_PRIORITY, Grant, GrantKind
+from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantKind, GrantScope
 from swath_quota.domain.ports import Unit
 from swath_quota.domain.wallets import Wallet
 from swath_quota.services.desk import Desk
@@ -26,14 +26,27 @@ def grant(
     account: str,
     amount: int,
     description: str,
+    category: GrantCategory = GrantCategory.PROMOTIONAL,
+    priority: int = GRANT_PRIORITY,
+    scope: GrantScope = ANYTHING,
+    effective_at: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> Grant:
     """Give `amount` millicredits to a wallet, opened if need be, to be spent before `expires_at`.
 
     Idempotent by `grant_id`: a replay answers the grant as it now stands.
 
+    Parameters
+    ----------
+    priority
+        Lower is spent first; an allowance has 10.
+    effective_at
+        From when on it may be spent; by default now.
+
     Raises
     ------
+    NoSuchWallet
+        An organisation's that nobody opened.
     GrantDiffers, Invalid, Forbidden
     """
     actor.require(Scope.ADMINISTER)
@@ -43,8 +56,11 @@ def grant(
     checks.name("account", value=account)
     checks.integer("amount", value=amount, least=1, most=MAX_AMOUNT)
     checks.text("description", value=description, longest=MAX_TEXT)
-    if expires_at is not None and expires_at.tzinfo is None:
-        checks.fault("expires_at", message="expires_at has no time zone", mend="send it with an offset or Z")
+    checks.integer("priority", value=priority, least=0, most=MAX_PRIORITY)
+    checks.scope("scope", value=scope)
+    for field, moment in (("effective_at", effective_at), ("expires_at", expires_at)):
+        if moment is not None and moment.tzinfo is None:
+            checks.fault(field, message=f"{field} has no time zone", mend="send it with an offset or Z")
     checks.done()
     stored_id = f"gift:{grant_id}"
 
@@ -53,19 +69,23 @@ def grant(
         existing = unit.grant(stored_id)
         if existing:
             return _same(existing, account=account, amount=amount)
-        if expires_at is not None and expires_at <= now:
-            checks.fault("expires_at", message="expires_at is past", mend="send a time to come, or none")
+        if expires_at is not None and expires_at <= max(now, effective_at or now):
+            late = "past" if expires_at <= now else "not after effective_at"
+            checks.fault("expires_at", message=f"expires_at is {late}", mend="send a later time, or none")
             checks.done()
         given = Grant(
             id=stored_id,
             account=account,
             kind=GrantKind.GIFT,
+            category=category,
             amount=amount,
             remaining=amount,
-            priority=GRANT_PRIORITY,
+            priority=priority,
+            scope=scope,
             description=description,
             granted_by=actor.name,
             created_at=now,
+            effective_at=effective_at or now,
             expires_at=expires_at,
         )
         give(unit, given)

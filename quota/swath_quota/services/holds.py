@@ -10,15 +10,17 @@ from datetime import datetime, timedelta
 from swath_service.actor import Actor, Scope
 
 from swath_quota.domain import holds as rules
-from swath_quota.domain.accounts import PLATFORM, Account, wallet_id
+from swath_quota.domain.accounts import Account, account_of_id, is_organisation, platform_of, wallet_id, wallet_name
 from swath_quota.domain.checks import MAX_AMOUNT, MAX_HOLD_SECONDS, MAX_REFERENCE, MAX_TEXT, Checks
-from swath_quota.domain.grants import draw_expired_first
-from swath_quota.domain.holds import Hold, HoldStatus, Purpose, Refusal, Settlement, capture_id, settlement_of
+from swath_quota.domain.grants import Draw, allocate, draw_held, merged
+from swath_quota.domain.holds import Hold, HoldStatus, Refusal, Settlement, capture_id, settlement_of
 from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
-from swath_quota.domain.periods import next_month
-from swath_quota.domain.ports import Reader, Unit
+from swath_quota.domain.members import Membership, with_held, with_spent
+from swath_quota.domain.ports import Needs, Reader, Unit
+from swath_quota.domain.purposes import Purpose
+from swath_quota.domain.refusals import ceiling_reached, credits_exhausted
 from swath_quota.services.desk import Desk
-from swath_quota.services.opening import on_wallet, take_from_grants
+from swath_quota.services.opening import on_wallet
 
 log = logging.getLogger(__name__)
 
@@ -45,51 +47,63 @@ def hold(
     amount: int,
     purpose: Purpose,
     expires_in_seconds: int,
+    payer: str | None = None,
+    price_version: str | None = None,
 ) -> Placed | Refusal:
-    """Set `amount` millicredits of a wallet aside; the wallet is opened when its owner is first seen.
+    """Set `amount` millicredits aside for the user `account`; a wallet is opened when its owner is first seen.
 
-    Idempotent by `hold_id`: a replay answers the hold as it now stands, whatever became of it. A refusal is not
-    stored, so its replay is judged anew.
+    Paid from the wallet `payer`, by default from the one that the user chose. Idempotent by `hold_id`: a replay
+    answers the hold as it now stands, whatever became of it. A refusal is not stored, so its replay is judged anew.
+
+    Parameters
+    ----------
+    price_version
+        Version of the price list to freeze into the hold; by default the one in force.
 
     Raises
     ------
     HoldDiffers
         The id is taken by another hold.
-    Invalid, Forbidden
+    NoSuchPrices, NoSuchWallet, NotAMember, Invalid, Forbidden
     """
     actor.require(Scope.LEDGER)
     checks = Checks()
     checks.id("hold_id", value=hold_id)
     checks.name("account", value=account)
+    if payer is not None:
+        checks.name("payer", value=payer)
     checks.integer("amount", value=amount, least=0, most=MAX_AMOUNT)
     checks.text("purpose.reference", value=purpose.reference, longest=MAX_REFERENCE)
     checks.text("purpose.description", value=purpose.description, longest=MAX_TEXT, empty=True)
+    checks.text("purpose.algorithm", value=purpose.algorithm, longest=MAX_REFERENCE, empty=True)
     checks.integer("expires_in_seconds", value=expires_in_seconds, least=1, most=MAX_HOLD_SECONDS)
     checks.done()
+    prices = desk.prices.version(price_version) if price_version else desk.prices.on(desk.clock().date())
 
     def work(unit: Unit, wallet: Account, now: datetime) -> Placed | Refusal:
         existing = unit.hold(hold_id)
         if existing:
             rules.check_replay(existing, account=account, amount=amount, purpose=purpose)
             return Placed(hold=existing, replayed=True)
-        if wallet.available < amount:
-            # A hold that its holder forgot must not refuse another for want of a sweep.
-            wallet = _void_overdue(unit, wallet, now=now)
-        if wallet.available < amount:
-            return _refusal(desk, wallet, amount=amount, now=now)
-        placed = Hold(
+        wanted = Hold(
             id=hold_id,
-            account=account,
-            amount=amount,
+            account=wallet_name(wallet.id),
+            member=account,
+            amount=0,
+            asked=amount,
             purpose=purpose,
+            price_version=prices.version,
             created_at=now,
             expires_at=now + timedelta(seconds=expires_in_seconds),
         )
+        placed = _set_aside(desk, unit, wanted, wallet=wallet, amount=amount, now=now)
+        if isinstance(placed, Refusal):
+            return placed
         unit.add_hold(placed)
-        unit.save_account(replace(wallet, held=wallet.held + amount))
         return Placed(hold=placed, replayed=False)
 
-    return on_wallet(desk, account, work=work)
+    needs = Needs(payer_of=account, payer=payer or "", placing=hold_id)
+    return on_wallet(desk, account, work=work, payer=payer, needs=needs)
 
 
 def capture(actor: Actor, desk: Desk, *, hold_id: str, amount: int, usage: Mapping[str, float]) -> Settlement:
@@ -113,7 +127,7 @@ def capture(actor: Actor, desk: Desk, *, hold_id: str, amount: int, usage: Mappi
     def step(before: Hold, now: datetime) -> Hold:
         return rules.capture(before, amount=amount, usage=usage, at=now)
 
-    return settlement_of(_resolve(actor, desk, hold_id=hold_id, also=(PLATFORM,), step=step))
+    return settlement_of(_resolve(actor, desk, hold_id=hold_id, step=step, settles=True))
 
 
 def release(actor: Actor, desk: Desk, *, hold_id: str, reason: str) -> Settlement:
@@ -135,34 +149,52 @@ def release(actor: Actor, desk: Desk, *, hold_id: str, reason: str) -> Settlemen
     return settlement_of(_resolve(actor, desk, hold_id=hold_id, step=step))
 
 
-def extend(actor: Actor, desk: Desk, *, hold_id: str, expires_in_seconds: int) -> Hold:
-    """Let an open hold stand at least `expires_in_seconds` from now; it is never shortened, so repeating is harmless.
+def extend(
+    actor: Actor, desk: Desk, *, hold_id: str, expires_in_seconds: int, amount: int | None = None
+) -> Hold | Refusal:
+    """Let an open hold stand at least `expires_in_seconds` from now, over `amount` in all where one is given.
+
+    Neither is ever lowered, so repeating is harmless. A `Refusal` leaves the hold as it was, its time too.
 
     Raises
     ------
     NoSuchHold, HoldCaptured, HoldReleased, HoldExpired, Invalid, Forbidden
+    NotAMember
+        The one who spends was dismissed from the organisation that pays; the hold stays as it was.
     """
     actor.require(Scope.LEDGER)
     checks = Checks()
     checks.id("hold_id", value=hold_id)
     checks.integer("expires_in_seconds", value=expires_in_seconds, least=1, most=MAX_HOLD_SECONDS)
+    if amount is not None:
+        checks.integer("amount", value=amount, least=0, most=MAX_AMOUNT)
     checks.done()
 
-    def step(before: Hold, now: datetime) -> Hold:
-        return rules.extend(before, expires_at=now + timedelta(seconds=expires_in_seconds))
+    def work(unit: Unit) -> Hold | Refusal:
+        payer = unit.lock([wallet_id(_find(unit, hold_id).account)])
+        # Read again: only under the lock of its account does a hold stand still.
+        before, now = _find(unit, hold_id), desk.clock()
+        after: Hold | Refusal = rules.extend(before, expires_at=now + timedelta(seconds=expires_in_seconds))
+        assert isinstance(after, Hold)
+        if amount is not None and amount > before.amount:
+            wallet = payer[wallet_id(before.account)]
+            after = _set_aside(desk, unit, after, wallet=wallet, amount=amount - before.amount, now=now)
+        if isinstance(after, Hold) and after is not before:
+            unit.save_hold(after)
+        return after
 
-    return _resolve(actor, desk, hold_id=hold_id, step=step)
+    return desk.books.run(work, needs=Needs(hold=hold_id))
 
 
 def get_hold(actor: Actor, desk: Desk, *, hold_id: str) -> Hold | None:
-    """A hold, for the services that place them, for operators and for the one who pays; ``None`` to others too."""
+    """A hold, for the services that place them, for operators and for the one who spends; ``None`` to others too."""
     checks = Checks()
     checks.id("hold_id", value=hold_id)
     checks.done()
     if not actor.may(Scope.LEDGER):
         actor.require(Scope.READ)
     found = desk.books.read(lambda reader: reader.hold(hold_id))
-    if found and (actor.may(Scope.LEDGER) or actor.is_operator or actor.name == found.account):
+    if found and (actor.may(Scope.LEDGER) or actor.is_operator or actor.name == found.member):
         return found
     return None
 
@@ -181,82 +213,125 @@ def sweep(actor: Actor, desk: Desk, *, limit: int = _BATCH) -> int:
     return voided
 
 
-def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, also: tuple[str, ...] = ()) -> Hold:
-    """Change a hold by `step` under the locks of its account and of `also`."""
+def _find(reader: Reader, hold_id: str) -> Hold:
+    found = reader.hold(hold_id)
+    if found is None:
+        raise rules.no_such_hold(hold_id)
+    return found
 
-    def find(reader: Reader) -> Hold:
-        found = reader.hold(hold_id)
-        if found is None:
-            raise rules.no_such_hold(hold_id)
-        return found
 
-    def work(unit: Unit) -> Hold:
-        account_id = wallet_id(find(unit).account)
-        accounts = unit.lock([*also, account_id])
+def _set_aside(desk: Desk, unit: Unit, hold: Hold, *, wallet: Account, amount: int, now: datetime) -> Hold | Refusal:
+    """`hold` over `amount` more, backed by grants of its locked wallet; the wallet and its grants are saved."""
+    parts = allocate(unit.live_grants(hold.account), amount=amount, purpose=hold.purpose, at=now)
+    if parts is None or not _under_ceiling(unit, hold, amount=amount, now=now):
+        # A hold that its holder forgot must not refuse another for want of a sweep.
+        wallet = _void_overdue(unit, wallet, but=hold.id, now=now)
+        parts = allocate(unit.live_grants(hold.account), amount=amount, purpose=hold.purpose, at=now)
+    membership = _membership(unit, hold)
+    if membership and not _under_ceiling(unit, hold, amount=amount, now=now):
+        return ceiling_reached(membership, amount=amount, now=now)
+    if parts is None:
+        terms = desk.tiers.named(wallet.tier or desk.tiers.default)
+        grants = unit.live_grants(hold.account)
+        return credits_exhausted(terms, grants, held=wallet.held, amount=amount, purpose=hold.purpose, now=now)
+    for grant, _ in parts:
+        unit.save_grant(grant)
+    unit.save_account(replace(wallet, held=wallet.held + amount))
+    if membership:
+        unit.save_membership(with_held(membership, change=amount))
+    return replace(hold, amount=hold.amount + amount, allocations=merged(hold.allocations, more=parts))
+
+
+def _membership(unit: Unit, hold: Hold) -> Membership | None:
+    """The part that the one who spends has in the wallet; ``None`` for one's own."""
+    if not is_organisation(hold.account):
+        return None
+    found = unit.membership(hold.account, hold.member)
+    if found is None or not found.is_active:
+        raise rules.not_a_member(hold.account, hold.member)
+    return found
+
+
+def _under_ceiling(unit: Unit, hold: Hold, *, amount: int, now: datetime) -> bool:
+    membership = _membership(unit, hold)
+    left = membership.left(now) if membership else None
+    return left is None or amount <= left
+
+
+def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, settles: bool = False) -> Hold:
+    """Change a hold by `step` under the lock of its wallet, and of the account that earns when it `settles`."""
+
+    def work(unit: Unit) -> Hold | str:
+        account_id = wallet_id(_find(unit, hold_id).account)
+        earner = platform_of(account_id)
+        accounts = unit.lock([account_id, earner] if settles else [account_id])
+        if settles and earner not in accounts:
+            return earner
         # Read again: only under the lock of its account does a hold stand still.
-        before = find(unit)
+        before = _find(unit, hold_id)
         now = desk.clock()
         after = step(before, now)
         if after is before:
             return before
         unit.save_hold(after)
         if not after.is_open:
-            payer = accounts[account_id]
-            accounts[account_id] = replace(payer, held=payer.held - before.amount)
-            if after.captured:
-                _collect(actor, unit, after=after, accounts=accounts)
-            else:
-                unit.save_account(accounts[account_id])
+            _settle(actor, unit, before=before, after=after, accounts=accounts, now=now)
         return after
 
-    return desk.books.run(work)
+    needs = Needs(hold=hold_id, settles=settles)
+    found = desk.books.run(work, needs=needs)
+    if isinstance(found, str):
+        earner = account_of_id(found, at=desk.clock())
+        desk.books.run(lambda unit: unit.open_accounts([earner]))
+        found = desk.books.run(work, needs=needs)
+    assert isinstance(found, Hold)
+    return found
 
 
-def _collect(actor: Actor, unit: Unit, *, after: Hold, accounts: Mapping[str, Account]) -> None:
-    """Move what a hold captured from the wallet, on which it no longer sets anything aside, to the platform."""
-    assert after.resolved_at is not None
+def _settle(
+    actor: Actor, unit: Unit, *, before: Hold, after: Hold, accounts: Mapping[str, Account], now: datetime
+) -> None:
+    """Move what `after` captured from the wallet to the platform, and give the grants behind `before` the rest back."""
+    payer = accounts[wallet_id(before.account)]
+    payer = replace(payer, held=payer.held - before.amount)
+    grants = unit.live_grants(before.account)
+    taken = draw_held(grants, before.allocations, amount=after.captured, at=now)
+    for grant, _ in taken:
+        unit.save_grant(grant)
+    if any(grant.free and grant.is_over(now) for grant, _ in taken):
+        # Kept alive by this hold alone: it lapses when the wallet is next touched.
+        payer = replace(payer, refresh_at=now)
+    if is_organisation(before.account):
+        membership = unit.membership(before.account, before.member)
+        if membership:
+            freed = with_held(membership, change=-before.amount)
+            unit.save_membership(with_spent(freed, amount=after.captured, at=now))
+    if not after.captured:
+        unit.save_account(payer)
+        return
     transaction = Transaction(
         id=capture_id(after.id),
         kind=TransactionKind.CAPTURE,
-        legs=transfer(source=wallet_id(after.account), target=PLATFORM, amount=after.captured),
+        legs=transfer(source=payer.id, target=platform_of(payer.id), amount=after.captured),
         reference=after.id,
         description=after.purpose.description or f"{after.purpose.kind} {after.purpose.reference}",
         actor=actor.name,
         usage=after.usage,
-        at=after.resolved_at,
+        at=now,
     )
-    grants = unit.live_grants(after.account)
-    taken = draw_expired_first(grants, amount=after.captured, at=after.resolved_at)
-    unit.add_posting(post(transaction, accounts))
-    take_from_grants(unit, transaction.id, taken=taken)
+    unit.add_posting(post(transaction, {**accounts, payer.id: payer}))
+    unit.add_draws(Draw(transaction_id=transaction.id, grant_id=grant.id, amount=part) for grant, part in taken if part)
 
 
-def _void_overdue(unit: Unit, wallet: Account, *, now: datetime) -> Account:
-    """Void the overdue holds of a locked wallet."""
-    for late in unit.overdue(now, limit=_BATCH, account=wallet.name):
-        unit.save_hold(rules.expire(late, at=now))
-        wallet = replace(wallet, held=wallet.held - late.amount)
-    unit.save_account(wallet)
+def _void_overdue(unit: Unit, wallet: Account, *, but: str, now: datetime) -> Account:
+    """Void the overdue holds of a locked wallet, other than the hold that wants more."""
+    for late in unit.overdue(now, limit=_BATCH, account=wallet_name(wallet.id)):
+        if late.id != but:
+            after = rules.expire(late, at=now)
+            unit.save_hold(after)
+            _settle(_SWEEPER, unit, before=late, after=after, accounts={wallet.id: wallet}, now=now)
+            wallet = unit.lock([wallet.id])[wallet.id]
     return wallet
 
 
-def _refusal(desk: Desk, wallet: Account, *, amount: int, now: datetime) -> Refusal:
-    tier = desk.tiers.named(wallet.tier or desk.tiers.default)
-    allowance = tier.terms_on(now.date()).monthly_allowance
-    renewal = next_month(now)
-    next_allowance = tier.terms_on(renewal.date()).monthly_allowance
-    return Refusal(
-        code="credits-exhausted",
-        message=(
-            f"{_credits(amount)} credits are needed and {_credits(wallet.available)} are available"
-            f" ({_credits(wallet.held)} are held for what is running)"
-        ),
-        # Held credits may come back sooner; next month's allowance is what can be promised.
-        retry_at=renewal if next_allowance >= amount else None,
-        limit=allowance,
-        left=wallet.available,
-    )
-
-
-def _credits(millicredits: int) -> str:
-    return f"{millicredits // 1000:,}.{millicredits % 1000:03d}".rstrip("0").rstrip(".")
+_SWEEPER = Actor(name="quota")

@@ -13,61 +13,95 @@ from typing import TypeVar
 
 from swath_service.errors import Unavailable
 
-from swath_quota.domain.accounts import ISSUER, Account, AccountKind, new_account, wallet_id
-from swath_quota.domain.grants import ALLOWANCE_PRIORITY, Draw, Grant, GrantKind, draw, lapsing
+from swath_quota.domain.accounts import (
+    ISSUER,
+    Account,
+    AccountKind,
+    account_of_id,
+    is_organisation,
+    new_account,
+    platform_of,
+    wallet_id,
+    wallet_name,
+)
+from swath_quota.domain.errors import NoSuchWallet
+from swath_quota.domain.grants import ALLOWANCE_PRIORITY, Draw, Grant, GrantKind, lapse
 from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
 from swath_quota.domain.periods import month_of, next_month
-from swath_quota.domain.ports import Unit
+from swath_quota.domain.ports import Needs, Unit
 from swath_quota.services.desk import Desk
 
 T = TypeVar("T")
 
 
-def on_wallet(desk: Desk, name: str, *, work: Callable[[Unit, Account, datetime], T]) -> T:
-    """Do `work` atomically with the locked, up-to-date account of the user `name`, who is given one if need be."""
+def on_wallet(
+    desk: Desk,
+    user: str,
+    *,
+    work: Callable[[Unit, Account, datetime], T],
+    payer: str | None = None,
+    needs: Needs | None = None,
+) -> T:
+    """Do `work` atomically with the locked, up-to-date account that pays for `user`, who is given one if need be.
 
-    def attempt(unit: Unit) -> tuple[T] | None:
+    Parameters
+    ----------
+    payer
+        Short name of the wallet; by default the one that the user chose. The user's own is opened, another is not.
+
+    Raises
+    ------
+    NoSuchWallet
+    """
+
+    def attempt(unit: Unit) -> tuple[T] | str:
+        name = payer or unit.payer_of(user)
         account = unit.lock([wallet_id(name)]).get(wallet_id(name))
         if account is None or (account.is_stale(now) and not seen_to):
-            return None
+            return name
         return (work(unit, account, now),)
 
     now, seen_to = desk.clock(), False
     for _ in range(2):
-        done = desk.books.run(attempt)
-        if done is not None:
+        done = desk.books.run(attempt, needs=needs)
+        if not isinstance(done, str):
             return done[0]
         # Apart from `work`, because it locks the issuer too, and rows are locked in one go in the order of their ids.
-        refresh(desk, name, now=now)
+        refresh(desk, done, now=now)
         seen_to = True
     raise Unavailable(code="wallet-unavailable", message="the wallet could not be opened", mend="try again")
 
 
 def refresh(desk: Desk, name: str, *, now: datetime) -> None:
-    """Let lapse what is over and give what is due, once, however many ask at the same time."""
+    """Let lapse what is over and give what is due, once, however many ask at the same time.
+
+    Raises
+    ------
+    NoSuchWallet
+        `name` is that of an organisation that no operator has opened.
+    """
+    account_id = wallet_id(name)
 
     def work(unit: Unit) -> None:
-        account_id = wallet_id(name)
-        unit.open_accounts(
-            [
-                new_account(AccountKind.ISSUER, "swath", at=now),
-                new_account(AccountKind.PLATFORM, "swath", at=now),
-                new_account(AccountKind.USER, name, at=now, tier=desk.tiers.default),
-            ]
-        )
-        account = unit.lock([ISSUER, account_id])[account_id]
+        opened = [account_of_id(ISSUER, at=now), account_of_id(platform_of(account_id), at=now)]
+        if not is_organisation(name):
+            opened.append(new_account(AccountKind.USER, name, at=now, tier=desk.tiers.default))
+        unit.open_accounts(opened)
+        account = unit.lock([ISSUER, account_id]).get(account_id)
+        if account is None:
+            raise no_such_wallet(name)
         if account.is_stale(now):
-            lapse(unit, account, now=now)
+            let_lapse(unit, account, now=now)
             give_allowance(unit, account_id, desk=desk, now=now)
             plan_refresh(unit, account_id, now=now)
 
     desk.books.run(work)
 
 
-def lapse(unit: Unit, account: Account, *, now: datetime) -> None:
+def let_lapse(unit: Unit, account: Account, *, now: datetime) -> None:
     """Return to the issuer what was granted, is over and backs no open hold."""
-    grants = [grant for grant in unit.live_grants(account.name) if grant.is_over(now)]
-    amount = lapsing(grants, held=account.held, at=now)
+    taken = lapse(unit.live_grants(wallet_name(account.id)), at=now)
+    amount = sum(part for _, part in taken)
     if not amount:
         return
     transaction = Transaction(
@@ -79,15 +113,10 @@ def lapse(unit: Unit, account: Account, *, now: datetime) -> None:
         actor="swath",
         at=now,
     )
+    for grant, _ in taken:
+        unit.save_grant(grant)
     unit.add_posting(post(transaction, unit.lock([ISSUER, account.id])))
-    take_from_grants(unit, transaction.id, taken=draw(grants, amount=amount))
-
-
-def take_from_grants(unit: Unit, transaction_id: str, *, taken: list[tuple[Grant, int]]) -> None:
-    """Store what a transaction took from which grants."""
-    for after, _ in taken:
-        unit.save_grant(after)
-    unit.add_draws(Draw(transaction_id=transaction_id, grant_id=after.id, amount=part) for after, part in taken)
+    unit.add_draws(Draw(transaction_id=transaction.id, grant_id=grant.id, amount=part) for grant, part in taken)
 
 
 def give_allowance(unit: Unit, account_id: str, *, desk: Desk, now: datetime) -> None:
@@ -95,15 +124,16 @@ def give_allowance(unit: Unit, account_id: str, *, desk: Desk, now: datetime) ->
     account = unit.lock([account_id])[account_id]
     tier = desk.tiers.named(account.tier or desk.tiers.default)
     month, target = month_of(now), tier.terms_on(now.date()).monthly_allowance
-    due = target - unit.allowance_given(account.name, period=month)
+    name = wallet_name(account_id)
+    due = target - unit.allowance_given(name, period=month)
     if due <= 0:
         return
     give(
         unit,
         Grant(
             # The target is in the id: a rise within the month is another grant, a repetition is the same.
-            id=f"allowance:{account.name}:{month}:{target}",
-            account=account.name,
+            id=f"allowance:{name}:{month}:{target}",
+            account=name,
             kind=GrantKind.ALLOWANCE,
             amount=due,
             remaining=due,
@@ -112,13 +142,14 @@ def give_allowance(unit: Unit, account_id: str, *, desk: Desk, now: datetime) ->
             description=f"{tier.title}: allowance of {month}",
             granted_by="swath",
             created_at=now,
+            effective_at=now,
             expires_at=next_month(now),
         ),
     )
 
 
 def give(unit: Unit, grant: Grant) -> None:
-    """Store a grant and move its credits from the issuer to the wallet; both accounts are locked by the caller."""
+    """Store a grant and move its credits from the issuer to the wallet; the caller has locked both accounts."""
     account_id = wallet_id(grant.account)
     kind = TransactionKind.ALLOWANCE if grant.kind is GrantKind.ALLOWANCE else TransactionKind.GRANT
     transaction = Transaction(
@@ -135,7 +166,20 @@ def give(unit: Unit, grant: Grant) -> None:
 
 
 def plan_refresh(unit: Unit, account_id: str, *, now: datetime) -> None:
-    """Note when the wallet is next to be seen to: at once while something that is over still backs an open hold."""
+    """Note when the wallet is next to be seen to.
+
+    What is over and backs an open hold is not waited for: whoever settles that hold says so (`services.holds`).
+    """
     account = unit.lock([account_id])[account_id]
-    ends = [grant.expires_at for grant in unit.live_grants(account.name) if grant.expires_at]
-    unit.save_account(replace(account, refresh_at=max(now, min([next_month(now), *ends]))))
+    ends = [grant.expires_at for grant in unit.live_grants(wallet_name(account_id)) if grant.expires_at]
+    unit.save_account(replace(account, refresh_at=min([next_month(now), *(end for end in ends if end > now)])))
+
+
+def no_such_wallet(name: str) -> NoSuchWallet:
+    """The error for a wallet that nobody opened."""
+    return NoSuchWallet(
+        code="no-such-wallet",
+        message=f"nobody called {name[:80]!r} has been seen here",
+        mend="check the spelling; a user's wallet opens when its owner first spends or looks, an organisation's by an"
+        " operator",
+    )

@@ -7,15 +7,15 @@ from datetime import datetime
 from swath_service.actor import Actor, Scope
 from swath_service.errors import Forbidden
 
-from swath_quota.domain.accounts import Account, wallet_id
+from swath_quota.domain.accounts import Account, is_organisation, wallet_id
 from swath_quota.domain.checks import Checks
-from swath_quota.domain.errors import NoSuchWallet
+from swath_quota.domain.grants import spendable
 from swath_quota.domain.ports import Unit
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk
-from swath_quota.services.opening import on_wallet
+from swath_quota.services.opening import no_such_wallet, on_wallet
 
 #: Entries that a wallet shows; its statement has them all.
 LATEST = 10
@@ -35,17 +35,18 @@ def wallet(actor: Actor, desk: Desk, *, account: str | None = None) -> Wallet:
     """
     name = _readable(actor, desk, account=account)
 
-    def work(unit: Unit, found: Account, _: datetime) -> Wallet:
+    def work(unit: Unit, found: Account, now: datetime) -> Wallet:
         return Wallet(
-            account=found.name,
+            account=name,
             tier=found.tier or desk.tiers.default,
             balance=found.balance,
             held=found.held,
-            available=found.available,
+            available=spendable(unit.live_grants(name), at=now),
+            payer=name if is_organisation(name) else unit.payer_of(name),
             entries=unit.entries(found.id, limit=LATEST),
         )
 
-    return on_wallet(desk, name, work=work)
+    return on_wallet(desk, name, payer=name, work=work)
 
 
 def statement(
@@ -69,7 +70,7 @@ def statement(
         more = entries and entries[-1].sequence > 1
         return Statement(account=name, entries=entries, next_before=entries[-1].sequence if more else None)
 
-    return on_wallet(desk, name, work=work)
+    return on_wallet(desk, name, payer=name, work=work)
 
 
 def tier_list(actor: Actor, desk: Desk) -> Tiers:
@@ -79,11 +80,16 @@ def tier_list(actor: Actor, desk: Desk) -> Tiers:
     return desk.tiers
 
 
-def price_list(actor: Actor, desk: Desk) -> Prices:
-    """The prices in force now."""
+def price_list(actor: Actor, desk: Desk, *, version: str | None = None) -> Prices:
+    """The prices in force now, or those of a version.
+
+    Raises
+    ------
+    NoSuchPrices, Forbidden
+    """
     if not actor.may(Scope.LEDGER):
         actor.require(Scope.READ)
-    return desk.prices.on(desk.clock().date())
+    return desk.prices.version(version) if version else desk.prices.on(desk.clock().date())
 
 
 def _readable(actor: Actor, desk: Desk, *, account: str | None) -> str:
@@ -95,18 +101,19 @@ def _readable(actor: Actor, desk: Desk, *, account: str | None) -> str:
     if actor.may(Scope.LEDGER):
         return name
     actor.require(Scope.READ)
-    if name == actor.name:
+    if name == actor.name or (is_organisation(name) and _is_member(desk, name, actor.name)):
         return name
     if not actor.is_operator:
         raise Forbidden(
             code="not-your-wallet",
-            message="a wallet is shown to its owner and to operators",
+            message="a wallet is shown to its owner or members and to operators",
             mend="leave out the account to see your own",
         )
     if desk.books.read(lambda reader: reader.account(wallet_id(name))) is None:
-        raise NoSuchWallet(
-            code="no-such-wallet",
-            message=f"nobody called {name!r} has been seen here",
-            mend="check the spelling; a wallet opens when its owner first spends or looks",
-        )
+        raise no_such_wallet(name)
     return name
+
+
+def _is_member(desk: Desk, organisation: str, member: str) -> bool:
+    found = desk.books.read(lambda reader: reader.membership(organisation, member))
+    return found is not None and found.is_active

@@ -12,7 +12,8 @@ from swath_quota.domain.accounts import Account
 from swath_quota.domain.grants import Draw, Grant, GrantKind
 from swath_quota.domain.holds import Hold
 from swath_quota.domain.ledger import LedgerEntry, Posting
-from swath_quota.domain.ports import Reader, Unit
+from swath_quota.domain.members import Membership
+from swath_quota.domain.ports import Needs, Reader, Unit
 
 T = TypeVar("T")
 
@@ -25,9 +26,16 @@ class _Contents:
     transactions: frozenset[str] = frozenset()
     entries: tuple[LedgerEntry, ...] = ()
     draws: tuple[Draw, ...] = ()
+    members: dict[tuple[str, str], Membership] = field(default_factory=dict)
 
     def copy(self) -> _Contents:
-        return replace(self, accounts=dict(self.accounts), holds=dict(self.holds), grants=dict(self.grants))
+        return replace(
+            self,
+            accounts=dict(self.accounts),
+            holds=dict(self.holds),
+            grants=dict(self.grants),
+            members=dict(self.members),
+        )
 
 
 class MemoryBooks:
@@ -37,7 +45,8 @@ class MemoryBooks:
         self._lock = threading.RLock()
         self._contents = _Contents()
 
-    def run(self, work: Callable[[Unit], T]) -> T:
+    def run(self, work: Callable[[Unit], T], *, needs: Needs | None = None) -> T:
+        del needs
         with self._lock:
             contents = self._contents.copy()
             result = work(_MemoryUnit(contents))
@@ -65,6 +74,27 @@ class _MemoryUnit:
 
     def grant(self, grant_id: str) -> Grant | None:
         return self._all.grants.get(grant_id)
+
+    def grants(self, account: str) -> tuple[Grant, ...]:
+        mine = [grant for grant in self._all.grants.values() if grant.account == account]
+        return tuple(sorted(mine, key=lambda grant: (grant.created_at, grant.id)))
+
+    def membership(self, organisation: str, member: str) -> Membership | None:
+        return self._all.members.get((organisation, member))
+
+    def memberships(self, *, organisation: str | None = None, member: str | None = None) -> tuple[Membership, ...]:
+        return tuple(
+            one
+            for one in self.all_memberships()
+            if organisation in (None, one.organisation) and member in (None, one.member)
+        )
+
+    def payer_of(self, member: str) -> str:
+        chosen = (one.organisation for one in self.memberships(member=member) if one.is_default)
+        return next(chosen, member)
+
+    def posted(self, transaction_id: str) -> bool:
+        return transaction_id in self._all.transactions
 
     def entries(self, account_id: str, *, limit: int, before: int | None = None) -> tuple[LedgerEntry, ...]:
         of_account = [
@@ -100,6 +130,9 @@ class _MemoryUnit:
     def all_draws(self) -> Iterator[Draw]:
         return iter(self._all.draws)
 
+    def all_memberships(self) -> Iterator[Membership]:
+        return iter(self._all.members[key] for key in sorted(self._all.members))
+
     def open_accounts(self, accounts: Iterable[Account]) -> None:
         for account in accounts:
             self._all.accounts.setdefault(account.id, account)
@@ -133,6 +166,9 @@ class _MemoryUnit:
 
     def save_grant(self, grant: Grant) -> None:
         self._all.grants[grant.id] = grant
+
+    def save_membership(self, membership: Membership) -> None:
+        self._all.members[membership.organisation, membership.member] = membership
 
     def add_draws(self, draws: Iterable[Draw]) -> None:
         self._all.draws += tuple(draws)

@@ -6,12 +6,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from swath_quota.domain.accounts import Account, AccountKind, wallet_id
-from swath_quota.domain.grants import Draw, Grant, GrantKind
+from swath_quota.domain.accounts import Account, AccountKind, wallet_id, wallet_name
+from swath_quota.domain.grants import ANYTHING, Draw, Grant, GrantCategory, GrantKind, GrantScope
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind
 from swath_quota.domain.ledger import Direction, LedgerEntry, Transaction, TransactionKind
-
-_USER = len("user:")
+from swath_quota.domain.members import MemberRole, Membership
 
 
 def account_of(row: Row[Any]) -> Account:
@@ -21,9 +20,11 @@ def account_of(row: Row[Any]) -> Account:
         kind=AccountKind(row.kind),
         name=row.name,
         tier=row.tier,
+        title=row.title,
         balance=row.balance,
         held=row.held,
         sequence=row.sequence,
+        head=row.head,
         refresh_at=row.refresh_at,
         created_at=row.created_at,
     )
@@ -35,6 +36,7 @@ def account_values(account: Account) -> dict[str, Any]:
         "id": account.id,
         "kind": str(account.kind),
         "name": account.name,
+        "title": account.title,
         **account_changes(account),
         "created_at": account.created_at,
     }
@@ -47,6 +49,7 @@ def account_changes(account: Account) -> dict[str, Any]:
         "balance": account.balance,
         "held": account.held,
         "sequence": account.sequence,
+        "head": account.head,
         "refresh_at": account.refresh_at,
     }
 
@@ -55,10 +58,17 @@ def hold_of(row: Row[Any]) -> Hold:
     """A hold."""
     return Hold(
         id=row.id,
-        account=row.account_id[_USER:],
+        account=wallet_name(row.account_id),
+        member=row.member,
+        asked=row.asked,
         amount=row.amount,
+        allocations=tuple((str(grant_id), int(part)) for grant_id, part in row.allocations),
+        price_version=row.price_version,
         purpose=Purpose(
-            kind=PurposeKind(row.purpose_kind), reference=row.purpose_reference, description=row.purpose_description
+            kind=PurposeKind(row.purpose_kind),
+            reference=row.purpose_reference,
+            description=row.purpose_description,
+            algorithm=row.algorithm,
         ),
         status=HoldStatus(row.status),
         captured=row.captured,
@@ -75,7 +85,10 @@ def hold_values(hold: Hold) -> dict[str, Any]:
     return {
         "id": hold.id,
         "account_id": wallet_id(hold.account),
-        "amount": hold.amount,
+        "member": hold.member,
+        "asked": hold.asked,
+        "price_version": hold.price_version,
+        "algorithm": hold.purpose.algorithm,
         "purpose_kind": str(hold.purpose.kind),
         "purpose_reference": hold.purpose.reference,
         "purpose_description": hold.purpose.description,
@@ -87,6 +100,8 @@ def hold_values(hold: Hold) -> dict[str, Any]:
 def hold_changes(hold: Hold) -> dict[str, Any]:
     """The columns of a hold that may change."""
     return {
+        "amount": hold.amount,
+        "allocations": [list(one) for one in hold.allocations],
         "status": str(hold.status),
         "captured": hold.captured,
         "usage": dict(hold.usage),
@@ -100,17 +115,28 @@ def grant_of(row: Row[Any]) -> Grant:
     """A grant."""
     return Grant(
         id=row.id,
-        account=row.account_id[_USER:],
+        account=wallet_name(row.account_id),
         kind=GrantKind(row.kind),
+        category=GrantCategory(row.category),
         amount=row.amount,
         remaining=row.remaining,
+        held=row.held,
         priority=row.priority,
         period=row.period,
+        scope=scope_of(row.scope),
         description=row.description,
         granted_by=row.granted_by,
         created_at=row.created_at,
+        effective_at=row.effective_at,
         expires_at=row.expires_at,
     )
+
+
+def scope_of(data: dict[str, Any]) -> GrantScope:
+    """What a grant may be spent on."""
+    if not data:
+        return ANYTHING
+    return GrantScope(kinds=tuple(map(PurposeKind, data["kinds"])), algorithms=tuple(data["algorithms"]))
 
 
 def grant_values(grant: Grant) -> dict[str, Any]:
@@ -119,15 +145,25 @@ def grant_values(grant: Grant) -> dict[str, Any]:
         "id": grant.id,
         "account_id": wallet_id(grant.account),
         "kind": str(grant.kind),
+        "category": str(grant.category),
         "amount": grant.amount,
-        "remaining": grant.remaining,
+        **grant_changes(grant),
         "priority": grant.priority,
         "period": grant.period,
+        "scope": {}
+        if grant.scope == ANYTHING
+        else {"kinds": list(map(str, grant.scope.kinds)), "algorithms": list(grant.scope.algorithms)},
         "description": grant.description,
         "granted_by": grant.granted_by,
         "created_at": grant.created_at,
+        "effective_at": grant.effective_at,
         "expires_at": grant.expires_at,
     }
+
+
+def grant_changes(grant: Grant) -> dict[str, Any]:
+    """The columns of a grant that may change."""
+    return {"remaining": grant.remaining, "held": grant.held}
 
 
 def entry_of(row: Row[Any]) -> LedgerEntry:
@@ -144,6 +180,8 @@ def entry_of(row: Row[Any]) -> LedgerEntry:
         reference=row.reference,
         description=row.description,
         at=row.at,
+        previous_hash=row.previous_hash,
+        hash=row.hash,
     )
 
 
@@ -157,6 +195,8 @@ def entry_values(entry: LedgerEntry) -> dict[str, Any]:
         "amount": entry.amount,
         "previous_balance": entry.previous_balance,
         "current_balance": entry.current_balance,
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
     }
 
 
@@ -181,3 +221,37 @@ def draw_of(row: Row[Any]) -> Draw:
 def draw_values(draw: Draw) -> dict[str, Any]:
     """A draw's columns."""
     return {"transaction_id": draw.transaction_id, "grant_id": draw.grant_id, "amount": draw.amount}
+
+
+def membership_of(row: Row[Any]) -> Membership:
+    """A user's part in an organisation's wallet."""
+    return Membership(
+        organisation=row.organisation_id,
+        member=row.member,
+        role=MemberRole(row.role),
+        ceiling=row.ceiling,
+        is_default=row.is_default,
+        period=row.period,
+        spent=row.spent,
+        held=row.held,
+        added_by=row.added_by,
+        added_at=row.added_at,
+        removed_at=row.removed_at,
+    )
+
+
+def membership_values(membership: Membership) -> dict[str, Any]:
+    """A membership's columns."""
+    return {
+        "organisation_id": membership.organisation,
+        "member": membership.member,
+        "role": str(membership.role),
+        "ceiling": membership.ceiling,
+        "is_default": membership.is_default,
+        "period": membership.period,
+        "spent": membership.spent,
+        "held": membership.held,
+        "added_by": membership.added_by,
+        "added_at": membership.added_at,
+        "removed_at": membership.removed_at,
+    }

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, bindparam, func, insert, select, update
+from sqlalchemy import Insert, Select, Table, bindparam, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from swath_quota.domain.grants import GrantKind
 from swath_quota.domain.holds import HoldStatus
-from swath_quota.store.tables import AccountRow, DrawRow, EntryRow, GrantRow, HoldRow, TransactionRow
+from swath_quota.store.tables import AccountRow, DrawRow, EntryRow, GrantRow, HoldRow, MemberRow, TransactionRow
 
 
 def _table(row: Any) -> Table:
@@ -28,7 +28,7 @@ def _changes(table: Table, *names: str) -> Any:
 
 
 ACCOUNTS, HOLDS, GRANTS = _table(AccountRow), _table(HoldRow), _table(GrantRow)
-ENTRIES, TRANSACTIONS, DRAWS = _table(EntryRow), _table(TransactionRow), _table(DrawRow)
+ENTRIES, TRANSACTIONS, DRAWS, MEMBERS = (_table(row) for row in (EntryRow, TransactionRow, DrawRow, MemberRow))
 _OPEN = HOLDS.c.status == HoldStatus.HELD
 
 ACCOUNT = select(ACCOUNTS).where(ACCOUNTS.c.id == bindparam("the_id"))
@@ -37,7 +37,7 @@ ACCOUNT = select(ACCOUNTS).where(ACCOUNTS.c.id == bindparam("the_id"))
 LOCK = (
     select(ACCOUNTS).where(ACCOUNTS.c.id.in_(bindparam("the_ids", expanding=True))).order_by(ACCOUNTS.c.id)
 ).with_for_update()
-SAVE_ACCOUNT = _changes(ACCOUNTS, "tier", "balance", "held", "sequence", "refresh_at")
+SAVE_ACCOUNT = _changes(ACCOUNTS, "tier", "balance", "held", "sequence", "head", "refresh_at")
 ALL_ACCOUNTS = select(ACCOUNTS).order_by(ACCOUNTS.c.id)
 TIERS = select(ACCOUNTS.c.tier).where(ACCOUNTS.c.tier.is_not(None)).distinct()
 _OPEN_ACCOUNTS: dict[str, Insert] = {
@@ -45,9 +45,12 @@ _OPEN_ACCOUNTS: dict[str, Insert] = {
     "postgresql": postgresql.insert(ACCOUNTS).on_conflict_do_nothing(),
 }
 
-HOLD = select(HOLDS).where(HOLDS.c.id == bindparam("the_id"))
+HOLD_IN = select(HOLDS).where(HOLDS.c.id.in_(bindparam("the_ids", expanding=True)))
+PAYERS_OF_HOLDS = select(HOLDS.c.account_id).where(HOLDS.c.id.in_(bindparam("the_ids", expanding=True))).distinct()
 ADD_HOLD = insert(HOLDS)
-SAVE_HOLD = _changes(HOLDS, "status", "captured", "usage", "reason", "expires_at", "resolved_at")
+SAVE_HOLD = _changes(
+    HOLDS, "amount", "allocations", "status", "captured", "usage", "reason", "expires_at", "resolved_at"
+)
 OVERDUE = (
     select(HOLDS)
     .where(_OPEN, HOLDS.c.expires_at <= bindparam("now"))
@@ -59,8 +62,13 @@ ALL_HOLDS = select(HOLDS)
 
 GRANT = select(GRANTS).where(GRANTS.c.id == bindparam("the_id"))
 ADD_GRANT = insert(GRANTS)
-SAVE_GRANT = _changes(GRANTS, "remaining")
-LIVE_GRANTS = select(GRANTS).where(GRANTS.c.account_id == bindparam("the_account"), GRANTS.c.remaining > 0)
+SAVE_GRANT = _changes(GRANTS, "remaining", "held")
+LIVE_GRANTS = select(GRANTS).where(
+    GRANTS.c.account_id.in_(bindparam("the_accounts", expanding=True)), GRANTS.c.remaining > 0
+)
+GRANTS_OF_ACCOUNT = (
+    select(GRANTS).where(GRANTS.c.account_id == bindparam("the_account")).order_by(GRANTS.c.created_at, GRANTS.c.id)
+)
 ALLOWANCE_GIVEN = select(func.coalesce(func.sum(GRANTS.c.amount), 0)).where(
     GRANTS.c.account_id == bindparam("the_account"),
     GRANTS.c.kind == GrantKind.ALLOWANCE,
@@ -70,6 +78,27 @@ ALL_GRANTS = select(GRANTS)
 ADD_DRAWS = insert(DRAWS)
 ALL_DRAWS = select(DRAWS)
 
+_MEMBERS = select(MEMBERS).order_by(MEMBERS.c.organisation_id, MEMBERS.c.member)
+MEMBERS_OF = _MEMBERS.where(MEMBERS.c.organisation_id.in_(bindparam("the_organisations", expanding=True)))
+MEMBERSHIPS_OF = _MEMBERS.where(MEMBERS.c.member.in_(bindparam("the_members", expanding=True)))
+ALL_MEMBERS = _MEMBERS
+PAYERS = select(MEMBERS.c.member, MEMBERS.c.organisation_id).where(
+    MEMBERS.c.member.in_(bindparam("the_members", expanding=True)), MEMBERS.c.is_default
+)
+_MEMBER_CHANGES = ("role", "ceiling", "is_default", "period", "spent", "held", "removed_at")
+
+
+def _save_members(dialect: Any) -> Any:
+    statement = dialect.insert(MEMBERS)
+    return statement.on_conflict_do_update(
+        index_elements=[MEMBERS.c.organisation_id, MEMBERS.c.member],
+        set_={name: statement.excluded[name] for name in _MEMBER_CHANGES},
+    )
+
+
+SAVE_MEMBERS: dict[str, Any] = {"sqlite": _save_members(sqlite), "postgresql": _save_members(postgresql)}
+
+POSTED = select(exists().where(TRANSACTIONS.c.id == bindparam("the_id")))
 ADD_TRANSACTION = insert(TRANSACTIONS)
 ADD_ENTRIES = insert(ENTRIES)
 _ENTRIES: Select[Any] = select(

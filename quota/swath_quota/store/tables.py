@@ -50,21 +50,23 @@ class AccountRow(_Row, table=True):
 
     __tablename__ = "accounts"
     __table_args__ = (
-        CheckConstraint("kind IN ('user', 'author', 'platform', 'issuer')", name="accounts_kind"),
+        CheckConstraint("kind IN ('user', 'organisation', 'author', 'platform', 'issuer')", name="accounts_kind"),
         CheckConstraint("id = kind || ':' || name", name="accounts_id"),
         CheckConstraint("held >= 0", name="accounts_held"),
         CheckConstraint("kind = 'issuer' OR balance >= held", name="accounts_overdraft"),
         CheckConstraint("sequence >= 0", name="accounts_sequence"),
-        CheckConstraint("(kind = 'user') = (tier IS NOT NULL)", name="accounts_tier"),
+        CheckConstraint("(kind IN ('user', 'organisation')) = (tier IS NOT NULL)", name="accounts_tier"),
     )
 
     id: str = Field(primary_key=True, sa_type=Text)
     kind: str = Field(sa_type=Text)
     name: str = Field(sa_type=Text)
     tier: str | None = Field(default=None, sa_type=Text)
+    title: str = Field(sa_type=Text)
     balance: int = Field(sa_type=BigInteger)
     held: int = Field(sa_type=BigInteger)
     sequence: int = Field(sa_type=BigInteger)
+    head: str = Field(sa_type=Text)
     refresh_at: datetime | None = Field(default=None, sa_type=Moment)
     created_at: datetime = Field(sa_type=Moment)
 
@@ -74,7 +76,7 @@ class TransactionRow(_Row, table=True):
 
     __tablename__ = "transactions"
     __table_args__ = (
-        CheckConstraint("kind IN ('allowance', 'grant', 'capture', 'lapse')", name="transactions_kind"),
+        CheckConstraint("kind IN ('allowance', 'grant', 'capture', 'lapse', 'refund')", name="transactions_kind"),
         Index("transactions_reference", "reference"),
     )
 
@@ -111,6 +113,8 @@ class EntryRow(_Row, table=True):
     amount: int = Field(sa_type=BigInteger)
     previous_balance: int = Field(sa_type=BigInteger)
     current_balance: int = Field(sa_type=BigInteger)
+    previous_hash: str = Field(sa_type=Text)
+    hash: str = Field(sa_type=Text)
 
 
 class HoldRow(_Row, table=True):
@@ -143,7 +147,12 @@ class HoldRow(_Row, table=True):
 
     id: str = Field(primary_key=True, sa_type=Text)
     account_id: str = Field(sa_type=Text)
+    member: str = Field(sa_type=Text)
+    asked: int = Field(sa_type=BigInteger)
     amount: int = Field(sa_type=BigInteger)
+    allocations: list[Any] = Field(sa_type=JSON)
+    price_version: str = Field(sa_type=Text)
+    algorithm: str = Field(sa_type=Text)
     purpose_kind: str = Field(sa_type=Text)
     purpose_reference: str = Field(sa_type=Text)
     purpose_description: str = Field(sa_type=Text)
@@ -163,7 +172,10 @@ class GrantRow(_Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["account_id"], ["accounts.id"], name="grants_account"),
         CheckConstraint("kind IN ('allowance', 'gift')", name="grants_kind"),
-        CheckConstraint("amount > 0 AND remaining >= 0 AND remaining <= amount", name="grants_remaining"),
+        CheckConstraint("category IN ('promotional', 'research', 'compensation', 'paid')", name="grants_category"),
+        CheckConstraint(
+            "amount > 0 AND held >= 0 AND remaining >= held AND remaining <= amount", name="grants_remaining"
+        ),
         CheckConstraint("(kind = 'allowance') = (period <> '')", name="grants_period"),
         Index("grants_by_account", "account_id", "period"),
         Index(
@@ -178,12 +190,16 @@ class GrantRow(_Row, table=True):
     account_id: str = Field(sa_type=Text)
     kind: str = Field(sa_type=Text)
     amount: int = Field(sa_type=BigInteger)
+    category: str = Field(sa_type=Text)
     remaining: int = Field(sa_type=BigInteger)
+    held: int = Field(sa_type=BigInteger)
     priority: int = Field(sa_type=BigInteger)
     period: str = Field(sa_type=Text)
+    scope: dict[str, Any] = Field(sa_type=JSON)
     description: str = Field(sa_type=Text)
     granted_by: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=Moment)
+    effective_at: datetime = Field(sa_type=Moment)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
@@ -201,6 +217,31 @@ class DrawRow(_Row, table=True):
     transaction_id: str = Field(primary_key=True, sa_type=Text)
     grant_id: str = Field(primary_key=True, sa_type=Text)
     amount: int = Field(sa_type=BigInteger)
+
+
+class MemberRow(_Row, table=True):
+    """A user's part in an organisation's wallet."""
+
+    __tablename__ = "members"
+    __table_args__ = (
+        ForeignKeyConstraint(["organisation_id"], ["accounts.id"], name="members_organisation"),
+        CheckConstraint("role IN ('member', 'owner')", name="members_role"),
+        CheckConstraint("held >= 0 AND spent >= 0 AND (ceiling IS NULL OR ceiling >= 0)", name="members_amounts"),
+        CheckConstraint("removed_at IS NULL OR NOT is_default", name="members_default"),
+        Index("members_by_user", "member"),
+    )
+
+    organisation_id: str = Field(primary_key=True, sa_type=Text)
+    member: str = Field(primary_key=True, sa_type=Text)
+    role: str = Field(sa_type=Text)
+    ceiling: int | None = Field(default=None, sa_type=BigInteger)
+    is_default: bool
+    period: str = Field(sa_type=Text)
+    spent: int = Field(sa_type=BigInteger)
+    held: int = Field(sa_type=BigInteger)
+    added_by: str = Field(sa_type=Text)
+    added_at: datetime = Field(sa_type=Moment)
+    removed_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 metadata = _Row.metadata

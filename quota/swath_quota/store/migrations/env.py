@@ -1,5 +1,6 @@
 """Run by Alembic: upgrades over the connection that `swath_quota.store.migrate` opened and locked."""
 
+import swath_quota.store.reports_tables  # noqa: F401 - its index belongs to the metadata
 from alembic import context
 from swath_quota.store.migrate import VERSION_TABLE
 from swath_quota.store.tables import metadata
