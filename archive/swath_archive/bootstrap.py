@@ -11,6 +11,9 @@ from sqlalchemy.engine import URL
 from swath_service.app import serve
 from swath_service.identity import HubIdentity, Identity
 from swath_service.oauth import install_sign_in
+from swath_service.rate_policies import PolicySource
+from swath_service.rate_sources import DEFAULT, CachedPolicies, over_http
+from swath_service.rates import RateWindows, install_rates, policies_of
 from swath_service.settings import HubSettings
 
 from swath_archive.api.app import make_app
@@ -38,6 +41,12 @@ class Settings(BaseSettings):
         repr=False,
     )
     """``sqlite:////path`` or ``postgresql+psycopg://…``; by default a file in the data folder's ``archive-index``."""
+    quota_url: str | None = Field(default=None, validation_alias=AliasChoices("SWATH_QUOTA_URL"))
+    """Where callers' rates are asked for."""
+    rates_url: str | None = Field(
+        default=None, repr=False, validation_alias=AliasChoices("SWATH_ARCHIVE_RATES_URL", "SWATH_RATES_URL")
+    )
+    """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def folder(self) -> Path:
@@ -52,18 +61,30 @@ class Settings(BaseSettings):
         return URL.create("sqlite", database=str(path)).render_as_string()
 
 
-def build(settings: Settings, *, identity: Identity, prefix: str) -> FastAPI:
-    """The whole service, its index fresh."""
+def build(settings: Settings, *, identity: Identity, prefix: str, policies: PolicySource | None = None) -> FastAPI:
+    """The whole service, its index fresh.
+
+    Parameters
+    ----------
+    policies
+        Who tells callers' rates; by default everybody has the same.
+    """
     engine = connect(settings.url())
     migrate(engine)
     index = Index(engine, Catalogue(settings.folder()))
     index.refresh()
-    return make_app(archive=Archive(index=index, root=settings.folder()), identity=identity, prefix=prefix)
+    app = make_app(archive=Archive(index=index, root=settings.folder()), identity=identity, prefix=prefix)
+    install_rates(
+        app, policies=policies or policies_of(DEFAULT), prefix=prefix, windows=RateWindows(settings.rates_url)
+    )
+    return app
 
 
 def main() -> None:
     """Serve, as JupyterHub's environment says."""
     settings, hub = Settings(), HubSettings.from_environment()
-    app = build(settings, identity=HubIdentity(api_url=hub.api_url), prefix=hub.prefix)
+    # Over HTTP and by no client of quota's: the archive knows no other room.
+    policies = CachedPolicies(over_http(settings.quota_url, hub.api_token)) if settings.quota_url else None
+    app = build(settings, identity=HubIdentity(api_url=hub.api_url), prefix=hub.prefix, policies=policies)
     install_sign_in(app)
     serve(app, service="archive", host=hub.host, port=hub.port, log_level=settings.log_level)

@@ -18,6 +18,7 @@ CUSTOM_SCOPES: dict[str, dict[str, str]] = {
     Scope.ADMINISTER.value: {"description": "Act on anybody's algorithms, runs and wallets"},
     Scope.OVERSEE.value: {"description": "See anybody's wallet, and change nothing"},
     Scope.LEDGER.value: {"description": "Hold, capture and release on anybody's wallet (Swath's own services)"},
+    Scope.STANDING.value: {"description": "See anybody's limits and how full they are (Swath's own services)"},
 }
 
 ACCESS = [f"access:services!service={name}" for name in USER_SERVICES]
@@ -43,6 +44,12 @@ def load_roles() -> list[dict[str, Any]]:
             "description": "The marketplace pays for runs",
             "scopes": [Scope.LEDGER.value, "access:services!service=quota"],
             "services": ["marketplace"],
+        },
+        {
+            "name": "swath-archive",
+            "description": "The archive keeps to callers' rates",
+            "scopes": [Scope.STANDING.value, "access:services!service=quota"],
+            "services": ["archive"],
         },
         {
             "name": "swath-idle-culler",

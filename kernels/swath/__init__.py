@@ -14,12 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from swath.checkpoint import checkpoint_requested, on_checkpoint
     from swath.client.api import (
         algorithms,
         environments,
         get_run,
         login,
         publish,
+        quote,
         run,
         runs,
         validate,
@@ -64,15 +66,18 @@ __all__ = [
     "SwathError",
     "TemporalInterval",
     "algorithms",
+    "checkpoint_requested",
     "cluster",
     "collections",
     "emit",
     "environments",
     "get_run",
     "login",
+    "on_checkpoint",
     "open_cube",
     "progress",
     "publish",
+    "quote",
     "run",
     "runs",
     "validate",
@@ -80,12 +85,14 @@ __all__ = [
     "whoami",
 ]
 
-_API = "algorithms environments get_run login publish run runs validate wallet whoami"
+_API = "algorithms environments get_run login publish quote run runs validate wallet whoami"
 _TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Len Lt MaxLen MinLen MultipleOf Pattern TemporalInterval"
 _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),
     **dict.fromkeys(_TYPES.split(), "swath.types"),
     "SwathError": "swath.client.errors",
+    "checkpoint_requested": "swath.checkpoint",
+    "on_checkpoint": "swath.checkpoint",
     "cluster": "swath.cluster",
     "collections": "swath.cube",
     "open_cube": "swath.cube",

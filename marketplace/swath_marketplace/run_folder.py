@@ -49,6 +49,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.input = path / "input"
+        self.control = path / "control"
         self.out = path / "out"
         self.warden = path / "warden"
         self.results = path / "results"
@@ -64,14 +65,22 @@ class RunFolder:
     def prepare(self, *, spec: Mapping[str, Any], notebook: bytes, uid: int) -> None:
         """Write what the runner reads, and give ``out/`` to `uid`. May be repeated until the run starts."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for folder in (self.input, self.out, self.out / "work"):
+        for folder in (self.input, self.control, self.out, self.out / "work"):
             folder.mkdir(exist_ok=True, mode=0o700)
         _write(self.input / "spec.json", json.dumps(spec, ensure_ascii=False).encode())
         _write(self.input / "notebook.ipynb", notebook)
         # Read by the run's own uid; the folder above is closed to everybody else.
         self.input.chmod(0o755)
+        self.control.chmod(0o755)
         for folder in (self.out, self.out / "work"):
             hand_over(folder, uid)
+
+    def say_checkpoint(self, told: Mapping[str, Any]) -> None:
+        """Let the run see that it is to save what it has, whole or not at all. Idempotent: the first word stands."""
+        path = self.control / "checkpoint.json"
+        # A run that was started by an older program has no such folder, and nobody in it looks for one.
+        if self.control.is_dir() and not path.exists():
+            _write(path, json.dumps(told, ensure_ascii=False).encode())
 
     def clear(self) -> None:
         """Remove what the run left but its event log and report, and make those ours; its uid will be another run's.

@@ -21,6 +21,7 @@ from swath_quota.services import AuditReport, Desk, audit
 from swath_quota.store.engine import DatabaseUnfit, connect
 from swath_quota.store.migrate import check_schema
 from swath_quota.store.sql import SqlBooks
+from swath_quota.store.usage_sql import SqlMeters
 
 _ACTOR = Actor(name="audit", kind=ActorKind.SERVICE, scopes=frozenset({Scope.ADMINISTER}))
 
@@ -36,7 +37,8 @@ def audit_database(url: str) -> AuditReport:
     engine = connect(url, create=False)
     try:
         check_schema(engine)
-        return audit(_ACTOR, Desk(books=SqlBooks(engine), tiers=load_tiers(), prices=load_prices()))
+        desk = Desk(books=SqlBooks(engine), tiers=load_tiers(), prices=load_prices(), meters=SqlMeters(engine))
+        return audit(_ACTOR, desk)
     finally:
         engine.dispose()
 
@@ -65,9 +67,18 @@ def _text(report: AuditReport) -> str:
         f" {totals.holds} holds ({totals.open_holds} open)",
         f"debits {totals.debits}, credits {totals.credits} millicredits",
         f"head {totals.head}",
+        *_usage_text(report),
         *(f"BROKEN {breach.invariant} {breach.subject}: {breach.message}" for breach in report.breaches),
     ]
     return "\n".join([*lines, "every invariant holds" if report.ok else f"{len(report.breaches)} breaches"])
+
+
+def _usage_text(report: AuditReport) -> list[str]:
+    usage = report.usage
+    lines = [f"{usage.meters} meters, {usage.events} usage events ({usage.late_events} late)"]
+    for kind, sums in usage.usage.items():
+        lines.append(f"  {kind}: " + ", ".join(f"{name} {value:,.3f}" for name, value in sums.items()))
+    return lines
 
 
 if __name__ == "__main__":

@@ -9,18 +9,29 @@ from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
+from swath_service.actor import Actor, ActorKind
+from swath_service.actor import Scope as Scopes
 from swath_service.app import serve
 from swath_service.identity import HubIdentity, Identity
 from swath_service.oauth import install_sign_in
+from swath_service.rates import RateWindows, install_rates
 from swath_service.settings import HubSettings
 
 from swath_quota.api.app import make_app
 from swath_quota.catalogue import CatalogueInvalid, load_prices, load_tiers
+from swath_quota.client.rates import StandingPolicies
 from swath_quota.services.desk import Desk
+from swath_quota.services.limits import standing
 from swath_quota.store.engine import connect
+from swath_quota.store.limits_sql import SqlLimits
 from swath_quota.store.migrate import migrate
+from swath_quota.store.quotes import SqlQuotes
 from swath_quota.store.reports_sql import SqlReports
 from swath_quota.store.sql import SqlBooks
+from swath_quota.store.usage_sql import SqlMeters
+
+#: Who asks for callers' rates at this service's own door.
+_GATE = Actor(name="quota", kind=ActorKind.SERVICE, scopes=frozenset({Scopes.STANDING}))
 
 
 class Settings(BaseSettings):
@@ -44,6 +55,10 @@ class Settings(BaseSettings):
     """A price file of the operator's own."""
     sweep_seconds: float = Field(default=15, gt=0, le=3600)
     """How often overdue holds are voided."""
+    rates_url: str | None = Field(
+        default=None, repr=False, validation_alias=AliasChoices("SWATH_QUOTA_RATES_URL", "SWATH_RATES_URL")
+    )
+    """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def url(self) -> str:
@@ -89,21 +104,30 @@ def make_desk(settings: Settings, engine: Engine) -> Desk:
     """
     books = SqlBooks(engine)
     tiers = load_tiers(settings.tiers_file)
-    gone = books.read(lambda reader: reader.tiers_in_use()) - {tier.name for tier in tiers.tiers}
+    gone = books.read(lambda reader: reader.tiers_in_use()) - tiers.names()
     if gone:
         raise CatalogueInvalid(
             f"wallets are in tiers that the tier file no longer names: {', '.join(sorted(gone))};"
             " name them again, or put those wallets into another tier first"
         )
     return Desk(
-        books=books, tiers=tiers, prices=load_prices(settings.prices_file), reports_over=SqlReports(books.engine)
+        books=books,
+        tiers=tiers,
+        prices=load_prices(settings.prices_file),
+        meters=SqlMeters(engine),
+        limits=SqlLimits(engine),
+        quotes=SqlQuotes(engine),
+        reports_over=SqlReports(engine),
     )
 
 
 def build(settings: Settings, *, identity: Identity, prefix: str) -> FastAPI:
     """The whole service."""
     desk = make_desk(settings, open_engine(settings))
-    return make_app(desk=desk, identity=identity, prefix=prefix, sweep_seconds=settings.sweep_seconds)
+    app = make_app(desk=desk, identity=identity, prefix=prefix, sweep_seconds=settings.sweep_seconds)
+    policies = StandingPolicies(lambda name: standing(_GATE, desk, account=name))
+    install_rates(app, policies=policies, prefix=prefix, windows=RateWindows(settings.rates_url))
+    return app
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ Under a warden (runs)
     ``warden.prepare(folder, job)`` · ``warden.launch(folder) -> Handle``
     ``warden.find(folder) -> tuple[State, Handle | None]``
     ``warden.alive(handle)`` · ``warden.stop(handle)`` · ``warden.wait(folder, timeout_seconds=…) -> Exit | None``
+    ``warden.usage(folder) -> Going | None``: cheap, of what runs
     ``warden.read_exit(folder) -> Exit | None`` · ``warden.reap(folder) -> bool``
 Without a warden (Lab servers, Dask workers: the caller manages the process)
     ``[*enter_command(group, limits), *command(spec)]`` as arguments, then ``remove_group(group)`` when it has ended.
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from swath_sandbox.spec import Sandbox as Sandbox
     from swath_sandbox.uids import UidRegistry as UidRegistry
     from swath_sandbox.warden import Exit as Exit
+    from swath_sandbox.warden import Going as Going
     from swath_sandbox.warden import Handle as Handle
     from swath_sandbox.warden import Reason as Reason
     from swath_sandbox.warden import State as State
@@ -80,7 +82,7 @@ _HOMES = {
     "pythons": ("python_binds",),
     "spec": ("Allow", "Job", "Sandbox"),
     "uids": ("UidRegistry",),
-    "warden": ("Exit", "Handle", "Reason", "State"),
+    "warden": ("Exit", "Going", "Handle", "Reason", "State"),
 }
 _WHERE = {name: module for module, names in _HOMES.items() for name in names}
 

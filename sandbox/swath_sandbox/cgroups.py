@@ -86,6 +86,10 @@ class Group:
         for folder in self._folders():
             write(folder, "cgroup.procs", str(pid))
 
+    def exists(self) -> bool:
+        """Whether the group is there now."""
+        return all(os.path.isdir(folder) for folder in self._folders())
+
     def pids(self) -> set[int]:
         """Return the live processes of the group and of groups made below it."""
         found: set[int] = set()

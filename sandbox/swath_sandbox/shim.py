@@ -72,7 +72,13 @@ class Shim:
                 self.place = hierarchies.find_hierarchy()
                 group = cgroups.group_at(self.job["group"], self.place)
         handle = {"pid": os.getpid(), "start_time": processes.start_time(os.getpid()), "boot_id": processes.boot_id()}
-        self.record = {**handle, "started_at": self.started_at, "group": group.as_dict() if group else None}
+        self.record = {
+            **handle,
+            "started_at": self.started_at,
+            # On the clock that every process of this boot shares and that nobody sets.
+            "begun_seconds": self.begun,
+            "group": group.as_dict() if group else None,
+        }
         write_json(f"{folder}/warden.json", self.record)
         say(handle)
         null = os.open(os.devnull, os.O_RDWR)

@@ -88,6 +88,16 @@ class Exit:
     ended_at: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Going:
+    """What a running command has taken so far."""
+
+    wall_seconds: float
+    """Since its shim began, by the clock that its end will be told in: no step of the wall clock shows in it."""
+    cpu_seconds: float | None
+    """Of everything in its control group; ``None`` where there is none."""
+
+
 def prepare(folder: Path, job: Job) -> None:
     """Write what `launch` is to start. May be repeated until launched.
 
@@ -185,6 +195,26 @@ def read_exit(folder: Path) -> Exit | None:
     except FileNotFoundError:
         return None
     return Exit(**{**record, "reason": Reason(record["reason"])})
+
+
+def usage(folder: Path) -> Going | None:
+    """What the running command has taken so far, from a few small files; ``None`` when that cannot be told.
+
+    Nothing inside the sandbox is asked. Whether it still runs is not looked at: `find` does that.
+    """
+    try:
+        record = json.loads((folder / "warden.json").read_bytes())
+    except FileNotFoundError:
+        return None
+    begun = record.get("begun_seconds")
+    if begun is None or record["boot_id"] != processes.boot_id():
+        return None
+    taken = None
+    if record.get("group"):
+        group = cgroups.Group.from_dict(record["group"])
+        # Made a moment after the record, and gone a moment before the exit is told.
+        taken = group.usage().cpu_seconds if group.exists() else None
+    return Going(wall_seconds=max(0.0, time.monotonic() - begun), cpu_seconds=taken)
 
 
 def wait(folder: Path, *, timeout_seconds: float) -> Exit | None:

@@ -24,6 +24,9 @@ class Scope(StrEnum):
     LEDGER = "custom:swath:ledger"
     """Hold, capture and release on anybody's wallet. For Swath's own services only; no user role carries it."""
 
+    STANDING = "custom:swath:standing"
+    """See anybody's limits and how full they are. For Swath's own services that keep them; no user role carries it."""
+
 
 class ActorKind(StrEnum):
     """Whether a person or a program of the platform is asking."""

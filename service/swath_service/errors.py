@@ -21,6 +21,8 @@ class SwathError(Exception):
         Every single thing that is wrong, each a mapping with at least ``field`` or ``cell``, ``message`` and ``mend``.
     extra
         Further members of the problem document, JSON values.
+    headers
+        Of the answer over HTTP, beside its body: ``Retry-After``.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class SwathError(Exception):
         mend: str = "",
         findings: Sequence[Mapping[str, Any]] = (),
         extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -38,6 +41,7 @@ class SwathError(Exception):
         self.mend = mend
         self.findings = tuple(dict(finding) for finding in findings)
         self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
 
 
 class Unauthenticated(SwathError):

@@ -25,7 +25,9 @@ def status_of(error: SwathError, statuses: Mapping[type[SwathError], int]) -> in
     return 500
 
 
-def problem(*, status: int, code: str, title: str, detail: str, **members: Any) -> JSONResponse:
+def problem(
+    *, status: int, code: str, title: str, detail: str, headers: Mapping[str, str] | None = None, **members: Any
+) -> JSONResponse:
     """A problem document; empty members are left out."""
     body = {
         "type": f"urn:swath:problem:{code}",
@@ -36,8 +38,10 @@ def problem(*, status: int, code: str, title: str, detail: str, **members: Any) 
         "id": request_id.get(),
         **{name: value for name, value in members.items() if value},
     }
-    headers = {"WWW-Authenticate": 'Bearer realm="swath"'} if status == 401 else None
-    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
+    told = dict(headers or {})
+    if status == 401:
+        told["WWW-Authenticate"] = 'Bearer realm="swath"'
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=told)
 
 
 def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
@@ -55,6 +59,7 @@ def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
             detail=error.message,
             mend=error.mend,
             findings=list(error.findings),
+            headers=error.headers,
             **error.extra,
         )
 

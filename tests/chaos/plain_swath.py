@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -36,22 +37,34 @@ class PlainSwath:
     Parameters
     ----------
     data
-        An empty folder.
+        An empty folder, or one that was used before.
     python
         The interpreter that runs use; it needs ``swath[kernel]``.
     users
         Names of callers; `token` has a token for each.
+    settings
+        Further variables of the services' environment.
     """
 
-    def __init__(self, data: Path, *, python: Path, editable: bool, users: list[str], slots_cpus: float = 2) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        python: Path,
+        editable: bool,
+        users: list[str],
+        slots_cpus: float = 2,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = data
         self.token = {name: secrets.token_hex(16) for name in users}
         self._service_token = {name: secrets.token_hex(16) for name in ("quota", "marketplace")}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ports = {"quota": free_port(), "marketplace": free_port()}
         self._slots_cpus = slots_cpus
+        self._settings = dict(settings or {})
         folder = data / "environments" / "eo"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         described = {
             "name": "eo",
             "title": "Earth observation",
@@ -60,7 +73,7 @@ class PlainSwath:
             "editable": editable,
         }
         (folder / "environment.json").write_text(json.dumps(described))
-        (data / "archive").mkdir()
+        (data / "archive").mkdir(exist_ok=True)
         self._hub = self._start_hub()
 
     def _start_hub(self) -> ThreadingHTTPServer:
@@ -109,6 +122,7 @@ class PlainSwath:
             "JUPYTERHUB_SERVICE_PREFIX": f"/services/{service}/",
             "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{self.ports[service]}",
             "JUPYTERHUB_SERVICE_NAME": service,
+            **self._settings,
         }
         with (self.data / "logs" / f"{service}.log").open("ab") as log:
             self.processes[service] = subprocess.Popen(

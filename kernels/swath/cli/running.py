@@ -15,6 +15,7 @@ from swath.client import api as swath_api
 from swath.client import session
 from swath.client.algorithms import Reference
 from swath.client.progress import Bar, Display, Lines, Silent, Watched
+from swath.client.quotes import Quote
 from swath.client.results import COLUMNS
 from swath.client.run import Run
 from swath.display import clean
@@ -45,6 +46,9 @@ def run(
         str | None, typer.Option(metavar="KEY", help="The same key again is the same run.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are in the folder.")] = False,
+    quote: Annotated[
+        bool, typer.Option("--quote", help="Only tell what it would cost and take; nothing is run or held.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run an algorithm and, unless told otherwise, wait for it.
@@ -52,11 +56,16 @@ def run(
     An interrupt (Ctrl-C) ends the waiting and not the run. With --json and --follow every event is a line of JSON, and
     the last line is the run.
     """
+    if quote and (follow or output or not wait or idempotency_key):
+        raise typer.BadParameter("--quote runs nothing; leave out what is about a run")
     if not wait and (follow or output):
         raise typer.BadParameter("--follow and --output wait for the run; leave --no-wait out")
     api, reference = session.connection(), Reference.parse(algorithm)
     schema = api.json("GET", f"{reference.version_path}/schema") if parameter else None
     values = read(parameter or [], file=params, schema=schema)
+    if quote:
+        tell_quote(swath_api.ask_quote(api, reference, values, budget=budget), as_json=as_json)
+        return
     started = swath_api.start(api, reference, values, budget=budget, idempotency_key=idempotency_key)
     if wait:
         watch(started, follow=follow, as_json=as_json)
@@ -70,6 +79,14 @@ def run(
     started.raise_for_status()
     if not as_json:
         conclude(started, saved)
+
+
+def tell_quote(quote: Quote, *, as_json: bool) -> None:
+    """Print what a run would cost."""
+    if as_json:
+        print_json(quote.as_dict())
+    else:
+        print_facts(quote.facts())
 
 
 def conclude(run: Run, saved: list[dict[str, Any]]) -> None:

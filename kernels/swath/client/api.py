@@ -16,6 +16,7 @@ from swath.client import wallet as _wallet
 from swath.client.algorithms import Algorithms, PublishedVersion, Reference, Validation
 from swath.client.errors import Invalid, NotSignedIn
 from swath.client.http import MARKETPLACE, Api
+from swath.client.quotes import Quote
 from swath.client.run import Run
 from swath.client.runs import Runs
 from swath.client.session import Identity
@@ -42,7 +43,7 @@ def run(
     algorithm
         ``owner/name``, or ``owner/name@range`` with a version (``1.2.3``) or a range (``^1``, ``~1.2``, ``>=1,<2``).
     budget
-        The most credits it may cost; by default what the version's limits allow.
+        The most credits it may cost; by default what the version's limits allow. `quote` tells what is to be expected.
     idempotency_key
         Two calls with the same key are one run. By default every call is a run of its own, and only the attempts to
         send it over a bad connection share a key.
@@ -77,15 +78,63 @@ def start(
     idempotency_key: str | None = None,
 ) -> Run:
     """Start a run with parameters that are JSON already."""
-    body: dict[str, Any] = {"algorithm": str(reference), "parameters": dict(parameters)}
-    if budget is not None:
-        body["budget_millicredits"] = millicredits(budget)
+    body = _body(reference, parameters, budget)
     key = idempotency_key or uuid.uuid4().hex
     if not key.isascii() or not key.isprintable() or len(key) > 200:
         raise Invalid("an idempotency key is printable ASCII of at most 200 characters", code="bad-idempotency-key")
     # The key makes sending it again safe.
     told = api.json("POST", f"{MARKETPLACE}/runs", json=body, headers={"Idempotency-Key": key}, repeatable=True)
     return Run(api, told)
+
+
+def quote(
+    algorithm: str,
+    /,
+    *,
+    budget: float | int | str | Decimal | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Quote:
+    """What a run would cost and how long it would take, learnt from past runs. Nothing is run or held.
+
+    >>> swath.quote("ada/ndvi-timeseries@^1", spatial_extent=field)
+
+    Takes what `run` takes.
+
+    Raises
+    ------
+    Invalid
+        With a finding for every parameter that is unknown, missing, of a wrong type or out of bounds.
+    NotFound
+        There is no such algorithm, or no version in that range.
+    """
+    return ask_quote(
+        session.connection(),
+        Reference.parse(algorithm),
+        parameters_json(_merged(parameters or {}, more)),
+        budget=budget,
+    )
+
+
+def ask_quote(
+    api: Api,
+    reference: Reference,
+    parameters: Mapping[str, Any],
+    *,
+    budget: float | int | str | Decimal | None = None,
+) -> Quote:
+    """A quote for parameters that are JSON already."""
+    told = api.json("POST", f"{MARKETPLACE}/quotes", json=_body(reference, parameters, budget), repeatable=True)
+    return Quote.read(told)
+
+
+def _body(
+    reference: Reference, parameters: Mapping[str, Any], budget: float | int | str | Decimal | None
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"algorithm": str(reference), "parameters": dict(parameters)}
+    if budget is not None:
+        body["budget_millicredits"] = millicredits(budget)
+    return body
 
 
 def millicredits(credits: float | int | str | Decimal) -> int:

@@ -29,9 +29,10 @@ class Event:
     """Something that happened to a run."""
 
     type: str
-    """``start``, ``cell-start``, ``cell-end``, ``log``, ``progress``, ``output``, ``end``, or ``status``."""
+    """``start``, ``cell-start``, ``cell-end``, ``log``, ``progress``, ``output``, ``end``, ``checkpoint-requested``, or
+    ``status``."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """The runner's event, or for ``status`` the run itself."""
+    """The runner's event; for ``status`` the run itself, for ``checkpoint-requested`` why, as the marketplace says."""
 
 
 class _NoStream(Exception):

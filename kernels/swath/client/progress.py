@@ -164,7 +164,7 @@ class Watched:
             if event.type == "cell-start" and isinstance(data.get("cell"), int):
                 total = data.get("total_cells")
                 self._note = f"cell {data['cell'] + 1}" + (f" of {total}" if isinstance(total, int) else "")
-            elif event.type == "progress" and data.get("message"):
+            elif event.type in ("progress", "checkpoint-requested") and data.get("message"):
                 self._note = str(data["message"])
         self._show()
 

@@ -260,16 +260,31 @@ class Run:
             ("algorithm", f"{self.algorithm}@{self.version}"),
             ("digest", self.digest),
             ("status", self._status_text()),
+            *self._queue_facts(),
             ("created", time_text(data.get("created_at"))),
             ("took", seconds_text(self._seconds())),
             ("held at most", f"{credits_text(data.get('quote_millicredits'))} credits"),
             ("cost", f"{credits_text(data.get('cost_millicredits'))} credits"),
         ]
+        if isinstance(asked := data.get("checkpoint"), Mapping) and data.get("status") == "running":
+            facts.append(("asked to save", clean(str(asked.get("message", "")))))
         if isinstance(refusal := data.get("refusal"), Mapping):
             facts.append(("refused", clean(str(refusal.get("message", "")))))
         elif isinstance(data.get("error"), Mapping) and (error := self.error):
             facts.append(("error", str(error)))
         return facts
+
+    def _queue_facts(self) -> list[tuple[str, str]]:
+        place = self._data.get("queue")
+        if self._data.get("status") != "queued" or not isinstance(place, Mapping):
+            return []
+        before, seconds = place.get("runs_before"), place.get("wait_seconds")
+        if not isinstance(before, int):
+            return []
+        text = "next" if before == 0 else f"{before} run{'s' if before > 1 else ''} before it"
+        if isinstance(seconds, int | float):
+            text += f", about {seconds_text(float(seconds))} if nobody comes before it"
+        return [("in the queue", text)]
 
     def _status_text(self) -> str:
         status = str(self._data.get("status", "?"))

@@ -39,4 +39,4 @@ class RunBody(_Body):
     """``owner/name`` or ``owner/name@range``."""
     parameters: dict[str, Any] = Field(default_factory=dict)
     budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
-    """The most that the run may cost."""
+    """The most that the run may cost: it caps what is held."""

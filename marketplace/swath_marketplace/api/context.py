@@ -11,6 +11,7 @@ from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.store.runs import RunStore
@@ -23,6 +24,7 @@ class Context:
     registry: Registry
     runs: Runs
     run_store: RunStore
+    places: Places
     events: EventLogs
     shapes: Shapes
 

@@ -43,6 +43,16 @@ def create(
     return shaped
 
 
+@router.post("/quotes")
+def quote(body: RunBody, actor: Caller, services: Services) -> dict[str, Any]:
+    """What a run would cost and take; the body is that of a run. Nothing is held."""
+    request = RunRequest(
+        algorithm=body.algorithm, parameters=body.parameters, budget_millicredits=body.budget_millicredits
+    )
+    version, offer = services.runs.quote(actor, request)
+    return services.shapes.offer(version, offer)
+
+
 @router.get("/runs")
 def runs(
     actor: Caller,
@@ -61,8 +71,9 @@ def runs(
 
 @router.get("/runs/{run_id}")
 def run(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
-    """One run."""
-    return services.shapes.run(services.runs.get(actor, run_id))
+    """One run; while it waits, with how many start before it and a guess of how long that takes."""
+    found = services.runs.get(actor, run_id)
+    return services.shapes.run(found, place=services.places.of(found))
 
 
 @router.delete("/runs/{run_id}")

@@ -7,7 +7,9 @@ from urllib.parse import quote
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment
 from swath_marketplace.domain.clock import iso
-from swath_marketplace.domain.runs import OutputFile, Run
+from swath_marketplace.domain.fairness import Forecast
+from swath_marketplace.domain.runs import Checkpoint, OutputFile, Run
+from swath_marketplace.services.holds import Offer
 
 
 class Shapes:
@@ -72,8 +74,19 @@ class Shapes:
             ]
         return told
 
-    def run(self, run: Run) -> dict[str, Any]:
-        """A run."""
+    def offer(self, version: AlgorithmVersion, offer: Offer) -> dict[str, Any]:
+        """What a run would cost; amounts in millicredits."""
+        return {
+            "algorithm": version.path,
+            "version": version.version,
+            "digest": version.digest,
+            "hold_millicredits": offer.hold,
+            "ceiling_millicredits": offer.ceiling,
+            "estimate": offer.estimate.as_dict() if offer.estimate else None,
+        }
+
+    def run(self, run: Run, *, place: Forecast | None = None) -> dict[str, Any]:
+        """A run; with where it stands in the queue, for one that waits and was looked up there."""
         here = f"{self._base}/runs/{run.id}"
         return {
             "id": run.id,
@@ -89,8 +102,13 @@ class Shapes:
             "error": run.error.as_dict() if run.error else None,
             "refusal": run.refusal.as_dict() if run.refusal else None,
             "quote_millicredits": run.quote_millicredits,
+            "budget_millicredits": run.budget_millicredits,
+            "ceiling_millicredits": run.ceiling_millicredits,
+            "estimate": run.estimate.as_dict() if run.estimate else None,
             "cost_millicredits": run.cost_millicredits if run.terminal else None,
             "usage": run.usage.as_dict() if run.usage else None,
+            "queue": _place(place),
+            "checkpoint": _checkpoint(run.checkpoint),
             "created_at": iso(run.created_at),
             "started_at": iso(run.started_at),
             "ended_at": iso(run.ended_at),
@@ -121,3 +139,16 @@ class Shapes:
 
     def _algorithm_path(self, owner: str, name: str) -> str:
         return f"{self._base}/algorithms/{quote(owner, safe='')}/{name}"
+
+
+def _place(place: Forecast | None) -> dict[str, Any] | None:
+    if place is None:
+        return None
+    seconds = place.wait_seconds
+    return {"runs_before": place.before, "wait_seconds": None if seconds is None else round(seconds)}
+
+
+def _checkpoint(checkpoint: Checkpoint | None) -> dict[str, Any] | None:
+    if checkpoint is None:
+        return None
+    return {"code": checkpoint.code, "message": checkpoint.message, "asked_at": iso(checkpoint.asked_at)}

@@ -81,6 +81,9 @@ def _logged(services: Context, run_id: str, offset: int) -> list[LoggedEvent]:
 
 
 def _status_event(services: Context, run: Run, change: StatusEvent, place: Place) -> ServerSentEvent:
+    if change.detail:
+        # Without a number of the run's own log, and no status: whatever follows a run tells it apart by its type.
+        return _sse(str(change.detail["type"]), {**change.detail, "at": iso(change.at)}, place)
     told: dict[str, Any] = {"id": run.id, "status": change.status.value, "at": iso(change.at)}
     if run.status is change.status:
         # The whole run goes with the status it now has; an older one must not look like an end.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from swath_marketplace.domain.runs import ErrorInfo, RunStatus
+from swath_marketplace.domain.runs import Checkpoint, ErrorInfo, RunStatus
 
 #: What a run may say of itself. None of them makes a run free of charge, whatever it says.
 CLAIMABLE_CODES = frozenset(
@@ -24,6 +24,9 @@ CLAIMABLE_CODES = frozenset(
         "internal",
     }
 )
+
+#: How a run ends that does as it was asked: it leaves off before all is done.
+_BROKEN_OFF = frozenset({"exited-early", "output-missing"})
 
 _KILLED = {
     "memory-limit": "the run took more memory than its version may and was ended",
@@ -71,6 +74,7 @@ def judge(
     cancel_wanted: bool,
     declared: Sequence[str],
     found: Collection[str],
+    checkpoint: Checkpoint | None = None,
 ) -> Ending:
     """How the run ended.
 
@@ -86,6 +90,9 @@ def judge(
         Names of the outputs that the version's interface promises.
     found
         Names of the outputs that are there, seen from outside.
+    checkpoint
+        What it was asked while it ran. One that was stopped for it, or broke off by itself, ended for its reason; one
+        that finished all the same is finished, and one that failed in another way says in which.
     """
     if end is None:
         if cancel_wanted:
@@ -95,6 +102,8 @@ def judge(
     if end.reason == "stopped":
         if cancel_wanted:
             return Ending(outcome=RunStatus.CANCELED)
+        if checkpoint:
+            return _error(_asked(checkpoint, claim))
         return _fault("killed", "the run was stopped from outside without its caller's wish; nothing is charged")
     if end.reason == "failed-to-start":
         return _fault("failed-to-start", "the run's sandbox could not be started; nothing is charged")
@@ -103,7 +112,10 @@ def judge(
     if end.reason in _KILLED:
         where = claim.error.cell if claim and claim.error else None
         return _error(ErrorInfo(code=end.reason, message=_KILLED[end.reason], cell=where))
-    return _of_exit(end, claim, declared=declared, found=found)
+    ending = _of_exit(end, claim, declared=declared, found=found)
+    if checkpoint and ending.error and ending.error.code in _BROKEN_OFF:
+        return _error(_asked(checkpoint, claim))
+    return ending
 
 
 def _of_exit(end: ProcessEnd, claim: Claim | None, *, declared: Sequence[str], found: Collection[str]) -> Ending:
@@ -125,6 +137,12 @@ def _of_exit(end: ProcessEnd, claim: Claim | None, *, declared: Sequence[str], f
     if missing:
         return _error(ErrorInfo(code="output-missing", message=f"declared and not there: {', '.join(missing)}"))
     return Ending(outcome=RunStatus.FINISHED)
+
+
+def _asked(checkpoint: Checkpoint, claim: Claim | None) -> ErrorInfo:
+    return ErrorInfo(
+        code=checkpoint.code, message=checkpoint.message, cell=claim.error.cell if claim and claim.error else None
+    )
 
 
 def _claimed(error: ErrorInfo) -> ErrorInfo:

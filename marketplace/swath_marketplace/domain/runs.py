@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -141,6 +141,62 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """What a run was foretold to cost, in millicredits, and to take."""
+
+    quote_id: str
+    p50: int
+    p95: int
+    upper: int
+    hold: int
+    ceiling: int
+    p50_seconds: float
+    p95_seconds: float
+    basis: str
+    """``history``, ``benchmark`` or ``cold-start``."""
+    observations: int
+    explanation: str
+    price_version: str
+    valid_until: str
+    """ISO time."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A running run was asked to save what it has, because what is held for it will not last."""
+
+    code: str
+    """``budget-reached`` or ``credits-exhausted``: what the run ends with, unless it finishes in time."""
+    message: str
+    asked_at: datetime
+    stop_after_seconds: float
+    """It is stopped when it has run for so long, on a clock that knows no steps."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "code": self.code,
+            "message": self.message,
+            "asked_at": self.asked_at.isoformat(),
+            "stop_after_seconds": round(self.stop_after_seconds, 3),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Checkpoint:
+        """The checkpoint that `as_dict` wrote."""
+        return cls(
+            code=data["code"],
+            message=data["message"],
+            asked_at=datetime.fromisoformat(data["asked_at"]),
+            stop_after_seconds=float(data["stop_after_seconds"]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """One call of one version, by one caller."""
 
@@ -155,7 +211,7 @@ class Run:
     """Bound and checked: every parameter of the interface, defaults filled in."""
     resources: Resources
     quote_millicredits: int
-    """What is held before it starts: the most that it can cost."""
+    """What is held for it: the most that it can cost, as things stand. A hold that is extended raises it."""
     created_at: datetime
     stage: Stage = Stage.CREATED
     desired: Desired = Desired.FINISHED
@@ -172,12 +228,25 @@ class Run:
     progress: float = 0.0
     usage: Usage | None = None
     cost_millicredits: int | None = None
+    """What the settlement took, at most the quote; known once it is settled or refused."""
     outputs: tuple[OutputFile, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
     """What the run read of the archive, as it reported."""
+    checkpoint: Checkpoint | None = None
+    """Set while it runs, once, when it is asked to save what it has."""
     queued_at: datetime | None = None
+    admitted_at: datetime | None = None
+    """When it got its slot, on the queue's clock, which never goes back."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    estimate: Estimate | None = None
+    """What the quota service foretold; ``None`` when it did not answer."""
+    features: Mapping[str, float] = field(default_factory=dict)
+    """What the estimate stands on, and what the next ones learn from."""
+    budget_millicredits: int | None = None
+    """The most that its caller lets it cost."""
+    ceiling_millicredits: int | None = None
+    """The most that its version's limits let it cost; ``None`` for a run from before there were quotes."""
     generation: int = 0
     """Fencing token: a writer that has lost the lease finds another number here and writes nothing."""
 

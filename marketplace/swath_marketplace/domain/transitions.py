@@ -9,6 +9,7 @@ from typing import Any
 
 from swath_marketplace.domain.endings import Ending
 from swath_marketplace.domain.runs import (
+    Checkpoint,
     ErrorInfo,
     OutputFile,
     RefusalInfo,
@@ -54,6 +55,8 @@ def check(run: Run) -> Run:
         raise ForbiddenTransition("a run that ended in error says why")
     if (run.settlement is SettlementKind.REFUSED) != (terminal and run.refusal is not None):
         raise ForbiddenTransition("a run is refused if and only if it holds a refusal")
+    if terminal != (run.cost_millicredits is not None):
+        raise ForbiddenTransition("what a run costs is known if and only if it was refused or settled")
     if run.cost_millicredits is not None and not 0 <= run.cost_millicredits <= run.quote_millicredits:
         raise ForbiddenTransition("a run never costs more than was held")
     return run
@@ -83,9 +86,9 @@ def held(run: Run, *, at: datetime) -> Run:
     return _enter(run, Stage.HELD, queued_at=at)
 
 
-def slotted(run: Run) -> Run:
+def slotted(run: Run, *, at: datetime) -> Run:
     """It was given a slot; the intention to start is saved before anything is started."""
-    return _enter(run, Stage.STARTING)
+    return _enter(run, Stage.STARTING, admitted_at=at)
 
 
 def with_handle(run: Run, handle: Mapping[str, Any]) -> Run:
@@ -98,6 +101,18 @@ def started(run: Run, *, at: datetime) -> Run:
     return _enter(run, Stage.RUNNING, started_at=run.started_at or at)
 
 
+def hold_extended(run: Run, amount: int) -> Run:
+    """More is held for it while it runs: `amount` in all, never less than before."""
+    return _enter(run, run.stage, quote_millicredits=max(amount, run.quote_millicredits))
+
+
+def checkpoint_asked(run: Run, checkpoint: Checkpoint) -> Run:
+    """It is asked to save what it has; the first request stands."""
+    if run.stage is not Stage.RUNNING:
+        raise ForbiddenTransition("only a running run is asked to checkpoint")
+    return run if run.checkpoint else _enter(run, Stage.RUNNING, checkpoint=checkpoint)
+
+
 def process_over(run: Run) -> Run:
     """Its process is gone, however it went."""
     return _enter(run, Stage.COLLECTING)
@@ -108,11 +123,10 @@ def ended(
     ending: Ending,
     *,
     usage: Usage,
-    cost_millicredits: int,
     outputs: tuple[OutputFile, ...],
     inputs: tuple[Mapping[str, Any], ...] = (),
 ) -> Run:
-    """How it ended is decided; what it owes is known, and still to be settled."""
+    """How it ended and what it used is decided; what that costs is decided by the settlement."""
     return _enter(
         run,
         Stage.SETTLING,
@@ -120,7 +134,6 @@ def ended(
         error=ending.error,
         platform_fault=ending.platform_fault,
         usage=usage,
-        cost_millicredits=0 if ending.platform_fault else min(cost_millicredits, run.quote_millicredits),
         outputs=outputs,
         inputs=inputs,
         progress=1.0 if ending.outcome is RunStatus.FINISHED else run.progress,
@@ -129,9 +142,7 @@ def ended(
 
 def never_started(run: Run, outcome: RunStatus, *, error: ErrorInfo | None = None) -> Run:
     """It ends before any process of it existed: nothing is owed."""
-    return _enter(
-        run, Stage.SETTLING, outcome=outcome, error=error, platform_fault=error is not None, cost_millicredits=0
-    )
+    return _enter(run, Stage.SETTLING, outcome=outcome, error=error, platform_fault=error is not None)
 
 
 def settled(run: Run, kind: SettlementKind, *, captured: int, at: datetime) -> Run:

@@ -11,7 +11,7 @@ from typing import Any
 
 from swath_marketplace.domain.endings import ProcessEnd
 from swath_marketplace.domain.runs import Run
-from swath_marketplace.executors.protocol import Observation, Package, Seen, StartFailed
+from swath_marketplace.executors.protocol import Going, Observation, Package, Seen, StartFailed
 from swath_marketplace.run_folder import RunFolder, RunFolders
 
 #: What a run does: writes into its folder, and says how its process ended.
@@ -84,6 +84,8 @@ class FakeExecutor:
         When true, a run goes on until `let_end` or `stop`.
     fail_start
         When set, `start` raises `StartFailed` with it.
+    going
+        By id: what `usage` tells of a run.
     starts
         Ids in the order of effective starts: a run stands here once, whatever happens.
     """
@@ -94,6 +96,8 @@ class FakeExecutor:
         self.fail_start: str | None = None
         self.starts: list[str] = []
         self.forgotten: set[str] = set()
+        self.going: dict[str, Going] = {}
+        self.stop_seconds = 5.0
         self._folders = folders
         self._lock = threading.Lock()
         self._seen: dict[str, Observation] = {}
@@ -118,6 +122,12 @@ class FakeExecutor:
     def check(self, runs: Sequence[Run]) -> Mapping[str, Observation]:
         with self._lock:
             return {run.id: self._seen.get(run.id, Observation(seen=Seen.NEVER)) for run in runs}
+
+    def usage(self, run: Run) -> Going | None:
+        return self.going.get(run.id)
+
+    def ask_checkpoint(self, run: Run, told: Mapping[str, Any]) -> None:
+        self._folders.of(run.id).say_checkpoint(told)
 
     def stop(self, run: Run) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ from swath_sandbox.uids import UidRegistry
 
 from swath_marketplace.domain.endings import ProcessEnd
 from swath_marketplace.domain.runs import Run
-from swath_marketplace.executors.protocol import Observation, Package, Seen, StartFailed
+from swath_marketplace.executors.protocol import Going, Observation, Package, Seen, StartFailed
 from swath_marketplace.run_folder import RunFolder, RunFolders
+
+log = logging.getLogger(__name__)
 
 _INSIDE = "/run/swath"
 _ARCHIVE = "/archive"
@@ -86,6 +89,24 @@ class LocalExecutor:
     def check(self, runs: Sequence[Run]) -> Mapping[str, Observation]:
         return {run.id: self._look(self._folders.of(run.id)) for run in runs}
 
+    def usage(self, run: Run) -> Going | None:
+        try:
+            going = warden.usage(self._folders.of(run.id).warden)
+        except (OSError, ValueError, KeyError):
+            return None
+        return Going(wall_seconds=going.wall_seconds, cpu_seconds=going.cpu_seconds) if going else None
+
+    def ask_checkpoint(self, run: Run, told: Mapping[str, Any]) -> None:
+        try:
+            self._folders.of(run.id).say_checkpoint(told)
+        except OSError:
+            # A full disk. The run is stopped all the same, in time.
+            log.exception("run %s could not be asked to checkpoint", run.id)
+
+    @property
+    def stop_seconds(self) -> float:
+        return self._settings.grace_seconds
+
     def stop(self, run: Run) -> None:
         folder = self._folders.of(run.id)
         with folder.starting():
@@ -122,6 +143,7 @@ class LocalExecutor:
                     *python_binds(python, editable=package.environment.editable),
                     *archive,
                     (folder.input, Path(_INSIDE, "input")),
+                    (folder.control, Path(_INSIDE, "control")),
                 ],
                 rw_binds=[(folder.out, Path(_INSIDE, "out"))],
                 env=_environment(python, cpus=resources.cpus, more=settings.environment),

@@ -37,6 +37,16 @@ class Observation:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Going:
+    """What a running run has taken so far, measured outside the sandbox."""
+
+    wall_seconds: float
+    """Since it began, by a clock that nobody sets; the one that `ProcessEnd.wall_seconds` will be told by."""
+    cpu_seconds: float | None
+    """``None`` where nothing measures it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Package:
     """What is to be run: the immutable version, its notebook and the environment it was published with."""
 
@@ -52,7 +62,7 @@ class Executor(Protocol):
     --------
     - A run is started once in its life, however often `start` is called, by however many processes: a later call finds
       the first one's process, living or dead, and gives the same handles.
-    - `check` and `stop` never raise for a run that is unknown, ended or lost.
+    - `check`, `usage`, `ask_checkpoint` and `stop` never raise for a run that is unknown, ended or lost.
     - What was started lives on when the caller dies, and is found again through the saved handles or, where the caller
       died before it saved one, through the run's id.
     - After `Seen.ENDED` or `Seen.LOST` no process of the run is left.
@@ -71,6 +81,22 @@ class Executor(Protocol):
 
     def check(self, runs: Sequence[Run]) -> Mapping[str, Observation]:
         """Look at many runs at once; by run id."""
+        ...
+
+    def usage(self, run: Run) -> Going | None:
+        """What a running run has taken so far, cheaply; ``None`` when that cannot be told."""
+        ...
+
+    def ask_checkpoint(self, run: Run, told: Mapping[str, Any]) -> None:
+        """Let the run know that it is to save what it has.
+
+        `told` appears, read-only, as its ``control/checkpoint.json``. Idempotent; the first request stands.
+        """
+        ...
+
+    @property
+    def stop_seconds(self) -> float:
+        """From a `stop` to the end of a run that ignores it."""
         ...
 
     def stop(self, run: Run) -> None:

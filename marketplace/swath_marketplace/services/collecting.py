@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _MAX_REPORT_BYTES = 8 << 20
 _MAX_INPUTS = 10_000
+_MAX_OUTPUTS = 1_000
 _MAX_TEXT = 20_000
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,64}/[a-z0-9.+-]{1,64}(?:; ?[a-z0-9-]{1,32}=[a-z0-9.-]{1,64}){0,4}", re.I)
 
@@ -50,12 +51,14 @@ class Collector:
         folder = self._folders.of(run.id)
         declared = self._declared(run)
         report = _report(folder)
-        records = report.outputs if report else ()
+        # A run that was killed before its report was written has its record of what it emitted.
+        records = report.outputs if report else _emitted(folder)
         outputs = self._outputs(folder, records, allowed={*declared, *GIVEN_OUTPUTS})
         ending = judge(
             end=end,
             claim=_claim(report),
             cancel_wanted=run.desired is Desired.CANCELED,
+            checkpoint=run.checkpoint,
             declared=declared,
             found={output.name for output in outputs},
         )
@@ -98,6 +101,17 @@ class Collector:
                 description=writable(record.description[:2000]),
             )
         return tuple(kept.values())
+
+
+def _emitted(folder: RunFolder) -> Sequence[OutputRecord]:
+    content = folder.read_out("outputs.jsonl", max_bytes=_MAX_REPORT_BYTES) or b""
+    found = []
+    for line in content.splitlines()[:_MAX_OUTPUTS]:
+        try:
+            found.append(OutputRecord.from_dict(json.loads(line)))
+        except (ContractError, ValueError, RecursionError):
+            continue
+    return found
 
 
 def _report(folder: RunFolder) -> RunReport | None:

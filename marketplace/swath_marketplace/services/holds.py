@@ -5,34 +5,61 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from swath_quota.client import (
+    Fault,
     Hold,
     HoldCaptured,
-    HoldExpired,
-    HoldReleased,
     HoldStatus,
     NoSuchHold,
+    NoSuchPrices,
+    Observation,
     Prices,
     Purpose,
     PurposeKind,
     QuotaClient,
+    QuoteRequest,
     Refusal,
+    Reserved,
     price_run,
 )
-from swath_service.errors import SwathError, Unavailable
+from swath_service.errors import Invalid, SwathError, Unavailable
 
-from swath_marketplace.domain import transitions
-from swath_marketplace.domain.algorithms import Resources
+from swath_marketplace.domain import budgets, transitions
+from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock, iso
-from swath_marketplace.domain.runs import Desired, ErrorInfo, RefusalInfo, Run, RunStatus, SettlementKind, Usage
+from swath_marketplace.domain.runs import (
+    Desired,
+    ErrorInfo,
+    Estimate,
+    RefusalInfo,
+    Run,
+    RunStatus,
+    SettlementKind,
+    Usage,
+)
 
 log = logging.getLogger(__name__)
 
 #: A hold outlives its run by this much: a queue may be long, and the reconciler may be down.
 _MARGIN_SECONDS = 7 * 24 * 3600
 _PRICES_SECONDS = 60.0
+_MB = 2**20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """What a run will cost, in millicredits."""
+
+    hold: int
+    """What is held before it starts."""
+    ceiling: int
+    """The most that its version's limits allow."""
+    estimate: Estimate | None
+    """``None`` when the quota service foretold nothing; then the ceiling is held."""
 
 
 class Cashier:
@@ -47,31 +74,100 @@ class Cashier:
         self._lock = threading.Lock()
         self._prices: tuple[float, Prices] | None = None
 
-    def quote(self, resources: Resources) -> int:
-        """The most that a run of `resources` can cost, in millicredits: all cores busy to its time limit.
+    def prices(self) -> Prices:
+        """The prices in force.
 
         Raises
         ------
         Unavailable
-            When the quota service does not tell its prices.
+            When the quota service does not tell them.
         """
-        return price_run(
-            self._current_prices(),
-            cpu_seconds=resources.cpus * resources.wall_seconds,
-            memory_mb_seconds=float(resources.memory_mb * resources.wall_seconds),
-            batch=True,
+        return self._current_prices()
+
+    def quote(
+        self,
+        quote_id: str,
+        version: AlgorithmVersion,
+        *,
+        features: Mapping[str, float],
+        ending_seconds: float,
+        budget: int | None = None,
+    ) -> Offer:
+        """What a run of `version` will cost and what is to be held for it. Nothing is held yet.
+
+        Parameters
+        ----------
+        quote_id
+            The same id with the same version and features is the same quote.
+        ending_seconds
+            How long a run may go on after it has to be asked to checkpoint; what is held covers at least two of that.
+        budget
+            The most that it may cost, in millicredits: it caps what is held.
+
+        Raises
+        ------
+        Invalid
+            The budget is so small that nothing could be done with it.
+        Unavailable
+            When the quota service tells neither a quote nor its prices, now or lately.
+        """
+        resources, prices = version.resources, self._current_prices()
+
+        def price(cpu_seconds: float, memory_mb_seconds: float) -> int:
+            return price_run(prices, cpu_seconds=cpu_seconds, memory_mb_seconds=memory_mb_seconds, batch=True)
+
+        least = budgets.least_hold(resources, price, seconds=ending_seconds)
+        _check_budget(budget, least=least)
+        hold = ceiling = price(
+            resources.cpus * resources.wall_seconds, float(resources.memory_mb * resources.wall_seconds)
         )
+        estimate = self._estimate(quote_id, version, features)
+        if estimate is not None:
+            ceiling = estimate.ceiling
+            # Below the least it would be asked to checkpoint as soon as it starts.
+            hold = min(ceiling, max(estimate.hold, least))
+        return Offer(hold=hold if budget is None else min(budget, hold), ceiling=ceiling, estimate=estimate)
 
-    def cost(self, usage: Usage) -> int:
-        """What a run that took `usage` costs, in millicredits.
+    def observe(self, run: Run) -> None:
+        """Tell the quota service what `run`, whose hold is settled, used, so that quotes to come learn from it.
+
+        Raises
+        ------
+        Unavailable
+            When the quota service does not answer; this is asked again.
+        """
+        usage = run.usage
+        if usage is None or run.platform_fault or run.outcome is None or not usage.wall_seconds:
+            return
+        observation = Observation(
+            id=run.hold_id,
+            kind=PurposeKind.RUN,
+            subject=run.digest,
+            features=run.features,
+            usage=_metered(run, usage),
+            finished=run.outcome is RunStatus.FINISHED,
+            at=self._clock(),
+            quote_id=run.estimate.quote_id if run.estimate else "",
+        )
+        try:
+            self._quota.observe(observation)
+        except Unavailable:
+            raise
+        except SwathError as error:
+            # What is learnt is worth less than that the run ends.
+            log.error("what run %s used could not be told: %s", run.id, error.code)
+
+    def cost(self, usage: Usage, *, price_version: str | None = None) -> int:
+        """What a run that took `usage` costs, in millicredits, under the prices it was quoted with; by default today's.
 
         Raises
         ------
         Unavailable
             When the quota service does not tell its prices.
         """
+        prices = self._current_prices()
         return price_run(
-            self._current_prices(),
+            prices if price_version in (None, prices.version) else self._prices_of(price_version, otherwise=prices),
             cpu_seconds=usage.cpu_seconds,
             memory_mb_seconds=usage.memory_mb * usage.wall_seconds,
             batch=True,
@@ -90,9 +186,13 @@ class Cashier:
             account=run.caller,
             amount=run.quote_millicredits,
             purpose=Purpose(
-                kind=PurposeKind.RUN, reference=run.id, description=f"{run.owner}/{run.name}@{run.version}"
+                kind=PurposeKind.RUN,
+                reference=run.id,
+                description=f"{run.owner}/{run.name}@{run.version}",
+                algorithm=f"{run.owner}/{run.name}",
             ),
             expires_in_seconds=run.resources.wall_seconds + _MARGIN_SECONDS,
+            price_version=price_version_of(run),
         )
         if run.desired is Desired.CANCELED:
             # The hold was asked for all the same: a call that a crash cut off may have placed it already.
@@ -100,31 +200,29 @@ class Cashier:
         return self._answered(run, answer, at=self._clock())
 
     def settle(self, run: Run) -> Run:
-        """`run` after its hold was captured or released.
+        """`run` after its hold was settled: what it used is priced by the quota service, which has the last word.
+
+        A run that never started has used nothing, and its hold is released.
 
         Raises
         ------
         Unavailable
             When the quota service does not answer; this is asked again.
         """
-        if run.usage is None or run.platform_fault or not run.cost_millicredits:
+        if run.usage is None:
             return self._release(run)
-        usage = run.usage
+        fault = _fault_of(run)
         try:
-            settlement = self._quota.capture(
-                run.hold_id,
-                amount=run.cost_millicredits,
-                usage={
-                    "cpu_seconds": round(usage.cpu_seconds, 3),
-                    "memory_mb_seconds": round(usage.memory_mb * usage.wall_seconds, 3),
-                    "wall_seconds": round(usage.wall_seconds, 3),
-                },
-            )
-        except (HoldExpired, HoldReleased, NoSuchHold) as error:
-            # The credits went back to the caller before we came; they are not asked for twice.
-            log.error("run %s cost %s and its hold is gone: %s", run.id, run.cost_millicredits, error.code)
+            settlement = self._quota.settle(run.hold_id, usage=_metered(run, run.usage), fault=fault)
+        except NoSuchHold:
+            log.error("run %s is over and there is no hold of it", run.id)
             return transitions.settled(run, SettlementKind.RELEASED, captured=0, at=self._clock())
-        return transitions.settled(run, SettlementKind.CAPTURED, captured=settlement.captured, at=self._clock())
+        if settlement.status is HoldStatus.CAPTURED:
+            return transitions.settled(run, SettlementKind.CAPTURED, captured=settlement.captured, at=self._clock())
+        if fault is not Fault.PLATFORM:
+            # The credits went back to the caller before we came; they are not asked for twice.
+            log.error("run %s is over and its hold was %s before", run.id, settlement.status)
+        return transitions.settled(run, SettlementKind.RELEASED, captured=0, at=self._clock())
 
     def _answered(self, run: Run, answer: Hold | Refusal, *, at: datetime) -> Run:
         if isinstance(answer, Refusal):
@@ -146,6 +244,44 @@ class Cashier:
             log.error("run %s owes nothing and its hold was captured", run.id)
         return transitions.settled(run, SettlementKind.RELEASED, captured=0, at=self._clock())
 
+    def _estimate(self, quote_id: str, version: AlgorithmVersion, features: Mapping[str, float]) -> Estimate | None:
+        reserved = Reserved(
+            cpus=version.resources.cpus,
+            memory_mb=version.resources.memory_mb,
+            wall_seconds=version.resources.wall_seconds,
+        )
+        request = QuoteRequest(
+            quote_id=quote_id, kind=PurposeKind.RUN, subject=version.digest, reserved=reserved, features=features
+        )
+        try:
+            told = self._quota.quote(request)
+        except SwathError as error:
+            # A run waits for its hold, not for a foretelling: without one, all that its limits allow is held.
+            log.warning("no quote for %s %s: %s", version.path, version.version, error.code)
+            return None
+        return Estimate(
+            quote_id=told.id,
+            p50=told.p50,
+            p95=told.p95,
+            upper=told.upper,
+            hold=told.hold,
+            ceiling=told.ceiling,
+            p50_seconds=told.p50_seconds,
+            p95_seconds=told.p95_seconds,
+            basis=told.basis.value,
+            observations=told.observations,
+            explanation=told.explanation,
+            price_version=told.price_version,
+            valid_until=told.valid_until.isoformat(),
+        )
+
+    def _prices_of(self, version: str | None, *, otherwise: Prices) -> Prices:
+        try:
+            return self._quota.prices(version)
+        except NoSuchPrices:
+            log.error("the price list %s is gone; today's is used", version)
+            return otherwise
+
     def _current_prices(self) -> Prices:
         with self._lock:
             kept = self._prices
@@ -165,3 +301,41 @@ class Cashier:
         with self._lock:
             self._prices = (time.monotonic() + _PRICES_SECONDS, prices)
         return prices
+
+
+def price_version_of(run: Run) -> str | None:
+    """The price list that the run was quoted with, which is the one it pays by; ``None`` for the one in force."""
+    return run.estimate.price_version if run.estimate else None
+
+
+def _fault_of(run: Run) -> Fault:
+    """Who is to blame for how `run` ended."""
+    if run.platform_fault:
+        return Fault.PLATFORM
+    return Fault.USER if run.error else Fault.NONE
+
+
+def _metered(run: Run, usage: Usage) -> dict[str, float]:
+    """What `run` used, from the start of its process on: time in the queue is not among it.
+
+    Rounded, so that a repetition after a crash says the same as what was stored.
+    """
+    return {
+        "cpu_seconds": round(usage.cpu_seconds, 3),
+        "memory_mb_seconds": round(usage.memory_mb * usage.wall_seconds, 3),
+        "wall_seconds": round(usage.wall_seconds, 3),
+        "storage_mb": round(sum(output.bytes for output in run.outputs) / _MB, 6),
+        "transfer_mb": 0.0,
+    }
+
+
+def _check_budget(budget: int | None, *, least: int) -> None:
+    if budget is not None and budget < least:
+        mend = f"allow at least {least} millicredits, or ask for a quote first; what is not used is given back"
+        raise Invalid(
+            code="budget-too-small",
+            message=f"with {budget} millicredits this run would be stopped before it could do anything",
+            mend=mend,
+            findings=[{"field": "budget_millicredits", "message": f"below {least}", "mend": mend}],
+            extra={"least_millicredits": least},
+        )

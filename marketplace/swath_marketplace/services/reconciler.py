@@ -21,8 +21,10 @@ from swath_marketplace.domain.errors import LeaseLost
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.runs import Desired, Run, Stage
 from swath_marketplace.executors.protocol import Executor, Seen
+from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.steps import Stepper
+from swath_marketplace.services.terms import TermsBook
 from swath_marketplace.store.runs import RunStore
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,9 @@ class Reconciler:
         executor: Executor,
         stepper: Stepper,
         events: EventLogs,
+        budgets: BudgetWatch,
         slots: Slots,
+        terms: TermsBook,
         clock: Clock,
         lease_seconds: float = 15.0,
         workers: int = 4,
@@ -64,7 +68,9 @@ class Reconciler:
         self._executor = executor
         self._stepper = stepper
         self._events = events
+        self._budgets = budgets
         self._slots = slots
+        self._terms = terms
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
         self._workers = workers
@@ -94,6 +100,7 @@ class Reconciler:
             self._thread.join()
         if self._pool:
             self._pool.shutdown(wait=True)
+        self._terms.close()
         self._store.let_go(self.holder)
 
     def wake(self) -> None:
@@ -143,7 +150,7 @@ class Reconciler:
         """One look at everything; steps what can be stepped. Answers whether any run is held."""
         until = self._clock() + self._lease
         self._store.claim(holder=self.holder, now=self._clock(), until=until)
-        self._store.admit(holder=self.holder, until=until, slots=self._slots)
+        self._admit()
         leased = self._store.leased(self.holder)
         if any(end - self._clock() < self._lease / 2 for _, end in leased):
             self._store.renew(self.holder, until=self._clock() + self._lease)
@@ -153,10 +160,18 @@ class Reconciler:
             observed = seen.get(run.id)
             if observed and observed.seen is Seen.RUNNING and run.desired is Desired.FINISHED:
                 self._note_progress(run)
-            else:
-                self._dispatch(run)
+                if not self._budgets.due(run):
+                    continue
+            self._dispatch(run)
         self._tidy({run.id for run, _ in leased})
         return bool(leased)
+
+    def _admit(self) -> None:
+        callers = self._store.queue.waiting_callers()
+        if callers:
+            terms = self._terms.of(callers)
+            now = self._clock()
+            self._store.admit(holder=self.holder, until=now + self._lease, slots=self._slots, now=now, terms=terms)
 
     def _loop(self) -> None:
         while not self._ending.is_set():
@@ -229,6 +244,7 @@ class Reconciler:
     def _tidy(self, held: set[str]) -> None:
         for run_id in self._progress_read.keys() - held:
             del self._progress_read[run_id]
+        self._budgets.forget(held)
         with self._lock:
             for run_id in self._trouble.keys() - held:
                 del self._trouble[run_id]

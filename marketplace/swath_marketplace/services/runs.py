@@ -19,9 +19,11 @@ from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
+from swath_marketplace.domain.features import features_of
 from swath_marketplace.domain.runs import OutputFile, Run, RunStatus
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.services.holds import Cashier
+from swath_marketplace.services.budgets import BudgetWatch
+from swath_marketplace.services.holds import Cashier, Offer
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.store.runs import RunStore
@@ -37,7 +39,7 @@ class RunRequest:
     """``owner/name`` or ``owner/name@range``."""
     parameters: Mapping[str, Any]
     budget_millicredits: int | None = None
-    """The most that the run may cost; it is refused when it could cost more."""
+    """The most that the run may cost: it caps what is held; what reaches it is asked to checkpoint, then stopped."""
 
     @property
     def sha256(self) -> str:
@@ -76,6 +78,7 @@ class Runs:
         store: RunStore,
         registry: Registry,
         cashier: Cashier,
+        budgets: BudgetWatch,
         reconciler: Reconciler,
         folders: RunFolders,
         slots: Slots,
@@ -84,6 +87,7 @@ class Runs:
         self._store = store
         self._registry = registry
         self._cashier = cashier
+        self._budgets = budgets
         self._reconciler = reconciler
         self._folders = folders
         self._slots = slots
@@ -101,7 +105,8 @@ class Runs:
         Raises
         ------
         Invalid
-            Unknown, missing or wrong parameters, every one named; a budget below the price. Nothing is held.
+            Unknown, missing or wrong parameters, every one named; a budget with which nothing can be done. Nothing is
+            held.
         KeyReused
             `key` came with another request before.
         RunRefused
@@ -128,6 +133,29 @@ class Runs:
                 return _accepted(self._reconciler.advance(stored)), True
         _same_request(known_sha256, sha256)
         return _accepted(stored), False
+
+    def quote(self, actor: Actor, request: RunRequest) -> tuple[AlgorithmVersion, Offer]:
+        """What the run that `request` asks for would cost, and what would be held. Nothing is held or stored here.
+
+        Raises
+        ------
+        Invalid, NotFound, VersionYanked, EnvironmentGone
+            As `create` would.
+        Unavailable
+            When the quota service does not answer.
+        """
+        actor.require(Scope.READ)
+        _ = request.sha256
+        version, parameters = self._fitting(actor, request)
+        features = features_of(Interface.from_dict(version.interface), parameters)
+        offer = self._cashier.quote(
+            f"ask-{uuid.uuid4().hex}",
+            version,
+            features=features,
+            ending_seconds=self._budgets.ending_seconds,
+            budget=request.budget_millicredits,
+        )
+        return version, offer
 
     def get(self, actor: Actor, run_id: str) -> Run:
         """One run.
@@ -188,27 +216,18 @@ class Runs:
         return output, path
 
     def _new(self, actor: Actor, caller: str, request: RunRequest) -> Run:
-        version = self._registry.runnable(actor, request.algorithm)
-        parameters = _bound(version, request.parameters)
-        if not self._slots.fits(version.resources):
-            raise Invalid(
-                code="resources-too-large",
-                message=f"{version.path} {version.version} asks for more CPU or memory than a run gets here",
-                mend="ask the operator for larger slots, or its author for a smaller version",
-            )
-        quote = self._cashier.quote(version.resources)
-        budget = request.budget_millicredits
-        if budget is not None and budget < quote:
-            mend = f"allow {quote} millicredits; what is not used is given back"
-            raise Invalid(
-                code="budget-too-small",
-                message=f"this run may cost up to {quote} millicredits and the budget is {budget}",
-                mend=mend,
-                findings=[{"field": "budget_millicredits", "message": "below the quote", "mend": mend}],
-                extra={"quote_millicredits": quote},
-            )
+        version, parameters = self._fitting(actor, request)
+        run_id = uuid.uuid4().hex
+        features = features_of(Interface.from_dict(version.interface), parameters)
+        offer = self._cashier.quote(
+            f"run-{run_id}",
+            version,
+            features=features,
+            ending_seconds=self._budgets.ending_seconds,
+            budget=request.budget_millicredits,
+        )
         return Run(
-            id=uuid.uuid4().hex,
+            id=run_id,
             algorithm_id=version.algorithm_id,
             owner=version.owner,
             name=version.name,
@@ -217,9 +236,25 @@ class Runs:
             caller=caller,
             parameters=parameters,
             resources=version.resources,
-            quote_millicredits=quote,
+            quote_millicredits=offer.hold,
+            estimate=offer.estimate,
+            features=features,
+            budget_millicredits=request.budget_millicredits,
+            ceiling_millicredits=offer.ceiling,
             created_at=self._clock(),
         )
+
+    def _fitting(self, actor: Actor, request: RunRequest) -> tuple[AlgorithmVersion, Mapping[str, Any]]:
+        """The version that is asked for, and its bound parameters."""
+        version = self._registry.runnable(actor, request.algorithm)
+        parameters = _bound(version, request.parameters)
+        if not self._slots.fits(version.resources):
+            raise Invalid(
+                code="resources-too-large",
+                message=f"{version.path} {version.version} asks for more CPU or memory than a run gets here",
+                mend="ask the operator for larger slots, or its author for a smaller version",
+            )
+        return version, parameters
 
     def _earlier(self, caller: str, key: str, sha256: str) -> Run | None:
         if not _KEY.fullmatch(key):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Protocol
 
-from swath_marketplace.domain import transitions
+from swath_marketplace.domain import budgets, transitions
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.endings import Ending
 from swath_marketplace.domain.runs import Desired, ErrorInfo, Run, RunStatus, Stage, Usage
 from swath_marketplace.executors.protocol import Executor, Observation, Package, Seen, StartFailed
+from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
-from swath_marketplace.services.holds import Cashier
+from swath_marketplace.services.holds import Cashier, price_version_of
 from swath_marketplace.store.runs import RunStore
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Stepper:
         executor: Executor,
         cashier: Cashier,
         collector: Collector,
+        budgets: BudgetWatch,
         packages: Packages,
         clock: Clock,
     ) -> None:
@@ -44,6 +47,7 @@ class Stepper:
         self._executor = executor
         self._cashier = cashier
         self._collector = collector
+        self._budgets = budgets
         self._packages = packages
         self._clock = clock
 
@@ -92,7 +96,10 @@ class Stepper:
                 return self._collect(run)
             case Stage.SETTLING:
                 self._forget(run)
-                return self._store.save(self._cashier.settle(run))
+                settled = self._cashier.settle(run)
+                # While the run is still held on to: until this is stored the step is repeated, harmlessly.
+                self._cashier.observe(settled)
+                return self._store.save(settled)
             case Stage.TERMINAL:
                 return run
 
@@ -116,19 +123,20 @@ class Stepper:
         if run.desired is Desired.CANCELED:
             self._executor.stop(run)
         if self._look(run).seen is Seen.RUNNING:
-            return run
+            return self._budgets.watch(run)
         return self._store.save(transitions.process_over(run))
 
     def _collect(self, run: Run) -> Run:
         collected = self._collector.collect(run, self._look(run).end)
         ending, usage = collected.ending, collected.usage
-        # Asked before anything is saved: without prices nothing is decided.
-        cost = 0 if ending.platform_fault else self._cashier.cost(usage)
+        if ending.error and ending.error.code in budgets.CODES:
+            cost = min(self._cashier.cost(usage, price_version=price_version_of(run)), run.quote_millicredits)
+            told = budgets.finally_told(ending.error, held=run.quote_millicredits, cost=cost)
+            ending = replace(ending, error=told)
         ended = transitions.ended(
             run,
             ending,
             usage=usage,
-            cost_millicredits=cost,
             outputs=collected.outputs,
             inputs=collected.inputs,
         )
@@ -143,9 +151,7 @@ class Stepper:
 
     def _end(self, run: Run, ending: Ending) -> Run:
         return self._store.save(
-            transitions.ended(
-                run, ending, usage=Usage(memory_mb=run.resources.memory_mb), cost_millicredits=0, outputs=()
-            )
+            transitions.ended(run, ending, usage=Usage(memory_mb=run.resources.memory_mb), outputs=())
         )
 
     def _look(self, run: Run) -> Observation:

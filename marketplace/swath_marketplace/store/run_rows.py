@@ -8,8 +8,10 @@ import sqlalchemy as sa
 
 from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.runs import (
+    Checkpoint,
     Desired,
     ErrorInfo,
+    Estimate,
     OutputFile,
     RefusalInfo,
     Run,
@@ -50,6 +52,7 @@ def run_of(row: sa.Row[Any]) -> Run:
         parameters=row.parameters,
         resources=Resources.from_dict(row.resources),
         quote_millicredits=row.quote_millicredits,
+        budget_millicredits=row.budget_millicredits,
         created_at=row.created_at,
         stage=Stage(row.stage),
         desired=Desired(row.desired),
@@ -64,9 +67,14 @@ def run_of(row: sa.Row[Any]) -> Run:
         cost_millicredits=row.cost_millicredits,
         outputs=tuple(OutputFile(**output) for output in row.outputs),
         inputs=tuple(row.inputs),
+        checkpoint=Checkpoint.from_dict(row.checkpoint) if row.checkpoint else None,
         queued_at=row.queued_at,
+        admitted_at=row.admitted_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        estimate=Estimate(**row.estimate) if row.estimate else None,
+        features=row.features or {},
+        ceiling_millicredits=row.ceiling_millicredits,
         generation=row.generation,
     )
 
@@ -75,6 +83,7 @@ def values_of(run: Run) -> dict[str, Any]:
     """What the reconciler writes of `run`: not what was asked, nor what is wanted, nor the lease."""
     return {
         "stage": run.stage.value,
+        "quote_millicredits": run.quote_millicredits,
         "outcome": run.outcome.value if run.outcome else None,
         "settlement": run.settlement.value if run.settlement else None,
         "handles": dict(run.handles),
@@ -86,7 +95,9 @@ def values_of(run: Run) -> dict[str, Any]:
         "cost_millicredits": run.cost_millicredits,
         "outputs": [output.as_dict() for output in run.outputs],
         "inputs": [dict(item) for item in run.inputs],
+        "checkpoint": run.checkpoint.as_dict() if run.checkpoint else None,
         "queued_at": run.queued_at,
+        "admitted_at": run.admitted_at,
         "started_at": run.started_at,
         "ended_at": run.ended_at,
     }

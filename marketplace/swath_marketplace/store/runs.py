@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,24 +11,25 @@ import sqlalchemy as sa
 
 from swath_marketplace.domain import transitions
 from swath_marketplace.domain.errors import LeaseLost
-from swath_marketplace.domain.fairness import Candidate, Slots, choose
-from swath_marketplace.domain.runs import ACTIVE_STAGES, Desired, Run, RunStatus, Stage
-from swath_marketplace.store.database import ADMISSION_LOCK, Database
+from swath_marketplace.domain.fairness import Slots, Terms
+from swath_marketplace.domain.runs import Desired, Run, RunStatus, Stage
+from swath_marketplace.domain.shares import Rules
+from swath_marketplace.store.database import Database
+from swath_marketplace.store.queue import QueueStore
 from swath_marketplace.store.run_rows import run_of, status_is, values_of
 from swath_marketplace.store.tables import run_events, runs
-
-#: Of each queue this many are looked at when slots are given out; the rest wait for the next look.
-_LOOKED_AT = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StatusEvent:
-    """A change of the status that a caller sees."""
+    """A change that a caller sees."""
 
     seq: int
     """1 for the first."""
     at: datetime
     status: RunStatus
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """With a ``type``, what happened when it was no change of the status."""
 
 
 class RunStore:
@@ -42,8 +43,9 @@ class RunStore:
     - `want_canceled` may be called by anybody at any time; it writes no status.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, rules: Rules | None = None) -> None:
         self._database = database
+        self.queue = QueueStore(database, rules=rules or Rules())
 
     def create(
         self, run: Run, *, key: str | None, request_sha256: str, holder: str, until: datetime
@@ -131,25 +133,20 @@ class RunStore:
             self._lease(connection, ids, holder=holder, until=until)
         return ids
 
-    def admit(self, *, holder: str, until: datetime, slots: Slots) -> Sequence[str]:
+    def admit(
+        self,
+        *,
+        holder: str,
+        until: datetime,
+        slots: Slots,
+        now: datetime,
+        terms: Mapping[str, Terms] | None = None,
+    ) -> Sequence[str]:
         """Give free slots to waiting runs, fairly, and lease those runs; answers their ids."""
-        with self._database.read() as connection:
-            if connection.execute(_waiting().limit(1)).first() is None:
-                return []
+        if not self.queue.would_admit(slots=slots, now=now, terms=terms or {}):
+            return []
         with self._database.write() as connection:
-            self._database.lock(connection, ADMISSION_LOCK)
-            waiting = [run_of(row) for row in connection.execute(_waiting())]
-            active = connection.execute(sa.select(runs).where(_in_stages(*ACTIVE_STAGES))).all()
-            chosen = choose(
-                waiting=[_candidate(run) for run in waiting],
-                active=[_candidate(run_of(row)) for row in active],
-                last_served=_last_served(connection, {run.caller for run in waiting}),
-                slots=slots,
-            )
-            by_id = {run.id: run for run in waiting}
-            for run_id in chosen:
-                transitions.slotted(by_id[run_id])
-                connection.execute(runs.update().where(runs.c.id == run_id).values(stage=Stage.STARTING.value))
+            chosen = self.queue.admit(connection, slots=slots, now=now, terms=terms or {})
             self._lease(connection, chosen, holder=holder, until=until)
         return list(chosen)
 
@@ -180,11 +177,22 @@ class RunStore:
             values |= {"lease_holder": None, "lease_until": None}
         mine = sa.and_(runs.c.id == run.id, runs.c.generation == run.generation, _open())
         with self._database.write() as connection:
-            before = connection.execute(sa.select(runs).where(mine).with_for_update()).one_or_none()
-            if before is None:
+            if run.stage is Stage.SETTLING:
+                # Before any row: whoever gives out slots takes this lock first, too.
+                self.queue.lock(connection)
+            row = connection.execute(sa.select(runs).where(mine).with_for_update()).one_or_none()
+            if row is None:
                 raise LeaseLost(run.id)
+            before = run_of(row)
+            if before.admitted_at is not None:
+                # It stands; `QueueStore.rebuild` may have mended it since the run was read.
+                del values["admitted_at"]
             connection.execute(runs.update().where(mine).values(values))
-            if run_of(before).status is not run.status:
+            self.queue.replace_charge(connection, before, run)
+            if run.checkpoint and before.checkpoint is None:
+                told = {"type": "checkpoint-requested", **run.checkpoint.as_dict()}
+                _tell(connection, run.id, run.status, run.checkpoint.asked_at, detail=told)
+            if before.status is not run.status:
                 _tell(connection, run.id, run.status, _moment(run))
         return run
 
@@ -204,14 +212,16 @@ class RunStore:
             return [holder for holder in found.scalars() if holder]
 
     def status_events(self, run_id: str, *, after: int = 0) -> Sequence[StatusEvent]:
-        """The changes of a run's status after the one numbered `after`, in order."""
+        """What a caller saw of a run after the change numbered `after`, in order."""
         with self._database.read() as connection:
             rows = connection.execute(
                 sa.select(run_events)
                 .where(run_events.c.run_id == run_id, run_events.c.seq > after)
                 .order_by(run_events.c.seq)
             ).all()
-        return [StatusEvent(seq=row.seq, at=row.at, status=RunStatus(row.status)) for row in rows]
+        return [
+            StatusEvent(seq=row.seq, at=row.at, status=RunStatus(row.status), detail=row.detail or {}) for row in rows
+        ]
 
     def _by_key(self, caller: str, key: str) -> sa.Row[Any] | None:
         with self._database.read() as connection:
@@ -231,32 +241,6 @@ def _open() -> sa.ColumnElement[bool]:
     return runs.c.stage != Stage.TERMINAL.value
 
 
-def _in_stages(*stages: Stage) -> sa.ColumnElement[bool]:
-    return runs.c.stage.in_([stage.value for stage in stages])
-
-
-def _waiting() -> sa.Select[Any]:
-    return (
-        sa.select(runs)
-        .where(_in_stages(Stage.HELD), runs.c.desired == Desired.FINISHED.value)
-        .order_by(runs.c.created_at, runs.c.id)
-        .limit(_LOOKED_AT)
-    )
-
-
-def _candidate(run: Run) -> Candidate:
-    return Candidate(id=run.id, caller=run.caller, resources=run.resources, created_at=run.created_at)
-
-
-def _last_served(connection: sa.Connection, callers: set[str]) -> dict[str, datetime]:
-    rows = connection.execute(
-        sa.select(runs.c.caller, sa.func.max(runs.c.started_at).label("at"))
-        .where(runs.c.caller.in_(callers), runs.c.started_at.is_not(None))
-        .group_by(runs.c.caller)
-    )
-    return {row.caller: row.at for row in rows}
-
-
 def _asked(run: Run) -> dict[str, Any]:
     """What was asked: written once, when the run is made."""
     return {
@@ -269,7 +253,10 @@ def _asked(run: Run) -> dict[str, Any]:
         "caller": run.caller,
         "parameters": dict(run.parameters),
         "resources": run.resources.as_dict(),
-        "quote_millicredits": run.quote_millicredits,
+        "estimate": run.estimate.as_dict() if run.estimate else None,
+        "features": dict(run.features),
+        "budget_millicredits": run.budget_millicredits,
+        "ceiling_millicredits": run.ceiling_millicredits,
         "created_at": run.created_at,
         "desired": run.desired.value,
     }
@@ -281,8 +268,15 @@ def _moment(run: Run) -> datetime:
     return next(moment for moment in known if moment is not None)
 
 
-def _tell(connection: sa.Connection, run_id: str, status: RunStatus, at: datetime) -> None:
+def _tell(
+    connection: sa.Connection,
+    run_id: str,
+    status: RunStatus,
+    at: datetime,
+    *,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
     last = sa.select(sa.func.coalesce(sa.func.max(run_events.c.seq), 0) + 1).where(run_events.c.run_id == run_id)
     connection.execute(
-        run_events.insert().values(run_id=run_id, seq=last.scalar_subquery(), at=at, status=status.value)
+        run_events.insert().values(run_id=run_id, seq=last.scalar_subquery(), at=at, status=status.value, detail=detail)
     )

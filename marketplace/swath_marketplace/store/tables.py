@@ -113,13 +113,19 @@ class RunRow(Base, table=True):
     queued_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     started_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     ended_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    estimate: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    features: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    budget_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
+    ceiling_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
+    checkpoint: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    admitted_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     generation: int = 0
     lease_holder: str | None = None
     lease_until: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
 
 
 class RunEventRow(Base, table=True):
-    """Each change of the status a caller sees, written in the transaction that made it: the stream's backbone."""
+    """Each change that a caller sees, written in the transaction that made it: the stream's backbone."""
 
     __tablename__ = "run_events"
 
@@ -127,6 +133,20 @@ class RunEventRow(Base, table=True):
     seq: int = Field(primary_key=True)
     at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
     status: str
+    detail: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    """What happened, when it was no change of the status."""
+
+
+class ShareRow(Base, table=True):
+    """What a caller took of the machine, as it counted when the caller last got a slot."""
+
+    __tablename__ = "shares"
+    __table_args__ = (sa.CheckConstraint("cpu_seconds >= 0 AND memory_mb_seconds >= 0", name="ck_shares_usage"),)
+
+    caller: str = Field(primary_key=True)
+    cpu_seconds: float = Field(sa_column=sa.Column(sa.Double, nullable=False))
+    memory_mb_seconds: float = Field(sa_column=sa.Column(sa.Double, nullable=False))
+    at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
 
 
 def table_of(model: type[SQLModel]) -> sa.Table:
@@ -140,3 +160,4 @@ algorithms = table_of(AlgorithmRow)
 versions = table_of(VersionRow)
 runs = table_of(RunRow)
 run_events = table_of(RunEventRow)
+shares = table_of(ShareRow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -11,10 +12,11 @@ from fastapi import FastAPI, Query, Request, Response
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_quota.api import holds, organisations, pages, reports, wallets
+from swath_quota.api import holds, limits, organisations, pages, quotes, reports, usage, wallets
 from swath_quota.api.errors import STATUSES
 from swath_quota.api.rendering import wants_html
 from swath_quota.services.desk import Desk
+from swath_quota.services.estimating import warm
 from swath_quota.services.sweeper import Sweeper
 
 _DOORS = (
@@ -25,6 +27,9 @@ _DOORS = (
     "wallet/charges",
     "wallet/holds",
     "wallet/grants",
+    "limits",
+    "quotes/coverage",
+    "usage",
     "tiers",
     "prices",
     "openapi.json",
@@ -39,6 +44,8 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
         sweeper = Sweeper(desk, every_seconds=sweep_seconds) if sweep_seconds else None
         if sweeper:
             sweeper.start()
+            # Seconds of imports that no start should wait for, and no quote either.
+            threading.Thread(target=warm, name="learning", daemon=True).start()
         yield
         if sweeper:
             sweeper.stop()
@@ -65,6 +72,15 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
         doors = {name: f"{base}/{name}" for name in _DOORS}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (holds.router, organisations.router, reports.router, pages.router, wallets.router):
+    for router in (
+        holds.router,
+        limits.router,
+        organisations.router,
+        pages.router,
+        quotes.router,
+        reports.router,
+        usage.router,
+        wallets.router,
+    ):
         app.include_router(router, prefix=base)
     return app

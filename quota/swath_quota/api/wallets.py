@@ -10,7 +10,7 @@ from swath_service.oauth import browser_actor
 
 from swath_quota import services
 from swath_quota.api.desk import current_desk
-from swath_quota.api.models import EntriesQuery, GrantRequest, Health, PricesQuery, TierRequest, WalletQuery
+from swath_quota.api.models import EntriesQuery, GrantRequest, Health, TierRequest, WalletQuery
 from swath_quota.domain.grants import Grant
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
@@ -66,9 +66,11 @@ def tiers(caller: Caller, desk: AtDesk) -> Tiers:
 
 
 @router.get("/prices")
-def prices(caller: Caller, desk: AtDesk, query: Annotated[PricesQuery, Query()]) -> Prices:
-    """The prices in force now, or those of a version, in millicredits."""
-    return services.price_list(caller, desk, version=query.version)
+def prices(
+    caller: Caller, desk: AtDesk, version: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
+) -> Prices:
+    """The prices in force now, in millicredits; with `version`, those of that list."""
+    return services.price_list(caller, desk, version=version)
 
 
 @router.get("/health")

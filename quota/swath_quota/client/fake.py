@@ -10,17 +10,26 @@ from swath_service.errors import Unavailable
 
 from swath_quota import services
 from swath_quota.catalogue import load_prices, load_tiers
+from swath_quota.client.limits import FakeLimits
+from swath_quota.client.quotes import FakeQuotes
+from swath_quota.client.usage import FakeUsage
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
+from swath_quota.domain.limit_ports import LimitStore
+from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
 from swath_quota.domain.prices import PriceLists, Prices
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 from swath_quota.services.desk import Desk, utc_now
+from swath_quota.store.limits_memory import MemoryLimits
 from swath_quota.store.memory import MemoryBooks
+from swath_quota.store.quote_memory import MemoryQuotes
+from swath_quota.store.usage_memory import MemoryMeters
 
 
-class FakeQuotaClient:
+class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
     """Keeps every promise of `QuotaClient` but to outlive the process.
 
     Parameters
@@ -29,7 +38,7 @@ class FakeQuotaClient:
         The time, for tests of months and expiries.
     tiers, prices
         By default those that come with Swath.
-    books
+    books, meters, limits, quotes
         By default empty ones in memory.
 
     Attributes
@@ -45,6 +54,9 @@ class FakeQuotaClient:
         tiers: Tiers | None = None,
         prices: PriceLists | None = None,
         books: Books | None = None,
+        meters: MeterStore | None = None,
+        limits: LimitStore | None = None,
+        quotes: QuoteStore | None = None,
     ) -> None:
         self.down = False
         self._actor = Actor(
@@ -52,9 +64,12 @@ class FakeQuotaClient:
         )
         self._made = Desk(
             books=books or MemoryBooks(),
+            meters=meters or MemoryMeters(),
             tiers=tiers or load_tiers(),
             prices=prices or load_prices(),
             clock=clock,
+            limits=limits or MemoryLimits(),
+            quotes=quotes or MemoryQuotes(),
         )
 
     @property

@@ -13,6 +13,9 @@ import httpx
 from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
+from swath_quota.client.limits import HttpLimits
+from swath_quota.client.quotes import HttpQuotes
+from swath_quota.client.usage import HttpUsage
 from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
@@ -25,7 +28,7 @@ _TRY_AGAIN = frozenset({502, 503, 504})
 _FAMILIES = {status: kind for kind, status in STATUSES.items()}
 
 
-class HttpQuotaClient:
+class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
     """Keeps the promises of `QuotaClient` over HTTP; every call is idempotent, so every call is repeated on silence.
 
     Parameters
@@ -162,6 +165,10 @@ class HttpQuotaClient:
 
     def tiers(self) -> Tiers:
         return wire.tiers_of(_told(self._send("GET", "tiers")))
+
+    def _ask(self, method: str, path: str, **sent: Any) -> dict[str, Any]:
+        """The object in the answer, or the error that the service raised."""
+        return _told(self._send(method, path, **sent))
 
     def _send(
         self,

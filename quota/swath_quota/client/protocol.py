@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
+from swath_quota.client.limits import LimitCalls
+from swath_quota.client.quotes import QuotesClient
+from swath_quota.client.usage import UsageClient
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
@@ -13,7 +16,7 @@ from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 
-class QuotaClient(Protocol):
+class QuotaClient(UsageClient, LimitCalls, QuotesClient, Protocol):
     """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
 
     Promises
@@ -144,7 +147,12 @@ class QuotaClient(Protocol):
         ...
 
     def prices(self, version: str | None = None) -> Prices:
-        """The prices in force now, or those of `version`, for `swath_quota.client.price_run`."""
+        """The prices in force now, for `swath_quota.client.price_run`; with `version`, those of that list.
+
+        Raises
+        ------
+        NoSuchPrices
+        """
         ...
 
     def tiers(self) -> Tiers:

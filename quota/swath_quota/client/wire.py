@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+from swath_quota.client.limits_wire import limit_of
 from swath_quota.domain.grants import Grant, GrantCategory, GrantKind, GrantScope
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
 from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
@@ -152,6 +153,8 @@ def prices_of(data: Json) -> Prices:
         per_gb_hour=data["per_gb_hour"],
         per_batch_run=data["per_batch_run"],
         per_sync_call=data["per_sync_call"],
+        per_storage_gb=data["per_storage_gb"],
+        per_transfer_gb=data["per_transfer_gb"],
     )
 
 
@@ -168,9 +171,12 @@ def tiers_of(data: Json) -> Tiers:
                     Terms(
                         effective_on=date.fromisoformat(terms["effective_on"]),
                         monthly_allowance=terms["monthly_allowance"],
+                        weight=terms.get("weight", 1.0),
+                        limits=tuple(limit_of(limit) for limit in terms.get("limits", ())),
                     )
                     for terms in tier["terms"]
                 ),
+                formerly=tuple(tier.get("formerly", ())),
             )
             for tier in data["tiers"]
         ),

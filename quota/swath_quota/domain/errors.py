@@ -39,6 +39,18 @@ class RefundDiffers(Conflict):
     """``refund-differs``: another amount was given back before."""
 
 
+class NoSuchQuote(NotFound):
+    """``no-such-quote``: nobody was given a quote with this id."""
+
+
+class QuoteDiffers(Conflict):
+    """``quote-differs``: the id is taken by the quote of another request."""
+
+
+class ObservationDiffers(Conflict):
+    """``observation-differs``: the id is taken by an observation of something else, or with other figures."""
+
+
 class HoldDiffers(Conflict):
     """``hold-differs``: the id is taken by a hold on another account, amount or purpose."""
 
@@ -67,8 +79,36 @@ class CaptureExceedsHold(Invalid):
     """``capture-exceeds-hold``: more was to be captured than was set aside."""
 
 
+class UsageEventDiffers(Conflict):
+    """``usage-event-differs``: the id or number is taken by another event, or the hold has another meter."""
+
+
 class CreditsExhausted(Refused):
     """``credits-exhausted``: the wallet has not enough credits left. Over HTTP only; in Python it is a `Refusal`."""
+
+
+class QuotaExceeded(Refused):
+    """``quota-exceeded``: a limit other than the wallet says no. Over HTTP only; in Python it is a `Refusal`."""
+
+
+class NoSuchLimit(NotFound):
+    """``no-such-limit``: no tier has a limit of this name."""
+
+
+class NoSuchOverride(NotFound):
+    """``no-such-override``: nobody made an override with this id."""
+
+
+class TakeDiffers(Conflict):
+    """``take-differs``: the id is taken by a take of another account, limit or amount."""
+
+
+class TakeEnded(Conflict):
+    """``take-ended``: the take was given back or has expired, so it stands for nothing."""
+
+
+class OverrideDiffers(Conflict):
+    """``override-differs``: the id is taken by another override."""
 
 
 class Codes:
@@ -83,6 +123,9 @@ class Codes:
         "not-a-member": NotAMember,
         "not-captured": NotCaptured,
         "refund-differs": RefundDiffers,
+        "no-such-quote": NoSuchQuote,
+        "quote-differs": QuoteDiffers,
+        "observation-differs": ObservationDiffers,
         "hold-differs": HoldDiffers,
         "grant-differs": GrantDiffers,
         "captured-differently": CapturedDifferently,
@@ -92,4 +135,11 @@ class Codes:
         "capture-exceeds-hold": CaptureExceedsHold,
         "credits-exhausted": CreditsExhausted,
         "member-ceiling": CreditsExhausted,
+        "usage-event-differs": UsageEventDiffers,
+        "quota-exceeded": QuotaExceeded,
+        "no-such-limit": NoSuchLimit,
+        "no-such-override": NoSuchOverride,
+        "take-differs": TakeDiffers,
+        "take-ended": TakeEnded,
+        "override-differs": OverrideDiffers,
     }

@@ -7,6 +7,7 @@ a flat 6. Time in a queue is free.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -30,15 +31,20 @@ class Prices:
     """Once a batch run."""
     per_sync_call: int
     """All of a synchronous call."""
+    per_storage_gb: int = 0
+    """For each 1,024 MB that were written to be kept."""
+    per_transfer_gb: int = 0
+    """For each 1,024 MB that went in or out."""
+
+    def __post_init__(self) -> None:
+        processing = (self.per_cpu_hour, self.per_gb_hour, self.per_batch_run, self.per_sync_call)
+        if min(*processing, self.per_storage_gb, self.per_transfer_gb) < 0:
+            raise ValueError("a price is below zero")
 
     @property
     def version(self) -> str:
-        """What a hold freezes: the day from which the list is in force."""
+        """Name of the list, frozen into quotes and holds: the ISO day that it is in force from."""
         return self.effective_on.isoformat()
-
-    def __post_init__(self) -> None:
-        if min(self.per_cpu_hour, self.per_gb_hour, self.per_batch_run, self.per_sync_call) < 0:
-            raise ValueError("a price is below zero")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,24 +63,32 @@ class PriceLists:
         past = [prices for prices in self.lists if prices.effective_on <= day]
         return past[-1] if past else self.lists[0]
 
-    def version(self, version: str) -> Prices:
-        """The list of that version.
+    def version(self, name: str) -> Prices:
+        """The list called `name` (`Prices.version`), in force or not: what was promised under it is kept.
 
         Raises
         ------
         NoSuchPrices
         """
         for prices in self.lists:
-            if prices.version == version:
+            if prices.version == name:
                 return prices
         raise NoSuchPrices(
             code="no-such-prices",
-            message=f"there is no price list {version[:40]!r}",
+            message=f"there is no price list {name!r}",
             mend="use one of: " + ", ".join(prices.version for prices in self.lists),
         )
 
 
-def price_run(prices: Prices, *, cpu_seconds: float, memory_mb_seconds: float, batch: bool = True) -> int:
+def price_run(
+    prices: Prices,
+    *,
+    cpu_seconds: float,
+    memory_mb_seconds: float,
+    storage_mb: float = 0.0,
+    transfer_mb: float = 0.0,
+    batch: bool = True,
+) -> int:
     """What a run, a Lab server or a cluster costs, in millicredits, rounded half up.
 
     Counted in fractions: the same usage costs the same on every machine, and more usage never costs less, so a price
@@ -86,6 +100,10 @@ def price_run(prices: Prices, *, cpu_seconds: float, memory_mb_seconds: float, b
         CPU time used, in seconds over all cores.
     memory_mb_seconds
         Reserved memory in MB (1,024 MB = 1 GB) times the seconds it was reserved.
+    storage_mb
+        What was written to be kept, in MB.
+    transfer_mb
+        What went in or out, in MB.
     batch
         Whether the fee of a batch run is due; a Lab server or a cluster of its own has none.
 
@@ -94,15 +112,36 @@ def price_run(prices: Prices, *, cpu_seconds: float, memory_mb_seconds: float, b
     ValueError
         A quantity is below zero or not finite.
     """
-    for quantity in (cpu_seconds, memory_mb_seconds):
+    for quantity in (cpu_seconds, memory_mb_seconds, storage_mb, transfer_mb):
         if not isfinite(quantity) or quantity < 0:
             raise ValueError(f"{quantity} is not a quantity that can have been used")
     exact = (
         Fraction(cpu_seconds) * prices.per_cpu_hour / _SECONDS_PER_HOUR
         + Fraction(memory_mb_seconds) * prices.per_gb_hour / (_MB_PER_GB * _SECONDS_PER_HOUR)
+        + (Fraction(storage_mb) * prices.per_storage_gb + Fraction(transfer_mb) * prices.per_transfer_gb) / _MB_PER_GB
         + (prices.per_batch_run if batch else 0)
     )
     return floor(exact + Fraction(1, 2))
+
+
+def price_quantities(prices: Prices, usage: Mapping[str, float], *, batch: bool) -> int:
+    """What metered `usage` costs, in millicredits; `price_run` over the quantities that have a price, 0 where absent.
+
+    Raises
+    ------
+    ValueError
+        A quantity is below zero or not finite.
+    """
+    priced = ("cpu_seconds", "memory_mb_seconds", "storage_mb", "transfer_mb")
+    cpu, memory, storage, transfer = (usage.get(name, 0.0) for name in priced)
+    return price_run(
+        prices,
+        cpu_seconds=cpu,
+        memory_mb_seconds=memory,
+        storage_mb=storage,
+        transfer_mb=transfer,
+        batch=batch,
+    )
 
 
 def price_sync(prices: Prices) -> int:

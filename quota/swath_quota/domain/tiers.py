@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from swath_quota.domain.errors import NoSuchTier
+from swath_quota.domain.errors import NoSuchLimit, NoSuchTier
+from swath_quota.domain.limits import CREDITS, Limit, Window
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,6 +17,22 @@ class Terms:
     effective_on: date
     monthly_allowance: int
     """Millicredits for each calendar month. What is not spent lapses."""
+    weight: float = 1.0
+    """In the queue of runs, beside other tiers'."""
+    limits: tuple[Limit, ...] = ()
+    """By different names; what is not limited here is unrestricted."""
+
+    def __post_init__(self) -> None:
+        names = [limit.name for limit in self.limits]
+        if len(set(names)) != len(names):
+            raise ValueError(f"terms of {self.effective_on}: two limits have the same name")
+        if self.weight <= 0:
+            raise ValueError(f"terms of {self.effective_on}: the weight is not above zero")
+
+    def by_name(self) -> dict[str, Limit]:
+        """The limits by name; that of credits always stands among them."""
+        credits = Limit(name=CREDITS, window=Window.CALENDAR_MONTH, unit="millicredit", hard=self.monthly_allowance)
+        return {CREDITS: credits, **{limit.name: limit for limit in self.limits}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +44,8 @@ class Tier:
     description: str
     terms: tuple[Terms, ...]
     """Ordered by `Terms.effective_on`, which are all different; at least one."""
+    formerly: tuple[str, ...] = ()
+    """Names it had before: wallets that were put into it then are in it still."""
 
     def __post_init__(self) -> None:
         days = [terms.effective_on for terms in self.terms]
@@ -47,9 +67,38 @@ class Tiers:
     tiers: tuple[Tier, ...]
 
     def __post_init__(self) -> None:
-        names = [tier.name for tier in self.tiers]
+        names = [name for tier in self.tiers for name in (tier.name, *tier.formerly)]
         if len(set(names)) != len(names) or self.default not in names:
             raise ValueError("tiers must have different names, and the default must be one of them")
+        shapes: dict[str, Limit] = {}
+        for tier in self.tiers:
+            for limit in (limit for terms in tier.terms for limit in terms.limits):
+                if shapes.setdefault(limit.name, limit).shape != limit.shape:
+                    raise ValueError(f"tier {tier.name}: {limit.name} has another window or unit than elsewhere")
+
+    def names(self) -> frozenset[str]:
+        """Every name that a wallet's tier may have."""
+        return frozenset(name for tier in self.tiers for name in (tier.name, *tier.formerly))
+
+    def shapes(self) -> Mapping[str, Limit]:
+        """A limit of every name that any tier ever had: its window and unit are the same everywhere."""
+        return {name: limit for tier in self.tiers for terms in tier.terms for name, limit in terms.by_name().items()}
+
+    def limit_named(self, name: str) -> Limit:
+        """A limit called `name`, for its window and unit.
+
+        Raises
+        ------
+        NoSuchLimit
+        """
+        shapes = self.shapes()
+        if name in shapes:
+            return shapes[name]
+        raise NoSuchLimit(
+            code="no-such-limit",
+            message=f"there is no limit {name!r}",
+            mend="use one of: " + ", ".join(sorted(shapes)),
+        )
 
     def named(self, name: str) -> Tier:
         """The tier called `name`.
@@ -59,7 +108,7 @@ class Tiers:
         NoSuchTier
         """
         for tier in self.tiers:
-            if tier.name == name:
+            if name == tier.name or name in tier.formerly:
                 return tier
         raise NoSuchTier(
             code="no-such-tier",

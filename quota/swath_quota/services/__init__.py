@@ -4,6 +4,9 @@ from swath_quota.services.auditing import AuditReport, audit
 from swath_quota.services.desk import Desk
 from swath_quota.services.grants import assign_tier, grant
 from swath_quota.services.holds import Placed, capture, extend, get_hold, hold, release, sweep
+from swath_quota.services.limits import standing
+from swath_quota.services.meter_sweep import sweep_meters
+from swath_quota.services.metering import report_usage
 from swath_quota.services.organisations import (
     Organisation,
     admit,
@@ -12,12 +15,19 @@ from swath_quota.services.organisations import (
     open_organisation,
     organisation,
 )
+from swath_quota.services.overrides import override, overrides, revoke
+from swath_quota.services.progress import progress, usage_page
+from swath_quota.services.quotes import CoverageReport, Given, coverage, get_quote, observe, quote
 from swath_quota.services.refunds import refund
+from swath_quota.services.settling import settle
+from swath_quota.services.takes import give_back, take
 from swath_quota.services.wallets import price_list, statement, tier_list, wallet
 
 __all__ = [
     "AuditReport",
+    "CoverageReport",
     "Desk",
+    "Given",
     "Organisation",
     "Placed",
     "admit",
@@ -25,18 +35,33 @@ __all__ = [
     "audit",
     "capture",
     "choose_payer",
+    "coverage",
     "dismiss",
     "extend",
     "get_hold",
+    "get_quote",
+    "give_back",
     "grant",
     "hold",
+    "observe",
     "open_organisation",
     "organisation",
+    "override",
+    "overrides",
     "price_list",
+    "progress",
+    "quote",
     "refund",
     "release",
+    "report_usage",
+    "revoke",
+    "settle",
+    "standing",
     "statement",
     "sweep",
+    "sweep_meters",
+    "take",
     "tier_list",
+    "usage_page",
     "wallet",
 ]

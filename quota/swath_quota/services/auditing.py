@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from swath_service.actor import Actor, Scope
 
 from swath_quota.domain.invariants import Breach, Contents, Totals, examine
 from swath_quota.domain.ports import Reader
+from swath_quota.domain.usage_invariants import UsageBreach, UsageTotals
 from swath_quota.services.desk import Desk
+from swath_quota.services.usage_audit import audit_usage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditReport:
     """What an audit found."""
 
-    breaches: tuple[Breach, ...]
+    breaches: tuple[Breach | UsageBreach, ...]
     """Empty when every invariant holds."""
     totals: Totals
+    usage: UsageTotals = field(default_factory=UsageTotals)
 
     @property
     def ok(self) -> bool:
@@ -47,4 +50,7 @@ def audit(actor: Actor, desk: Desk) -> AuditReport:
         )
         return AuditReport(breaches=breaches, totals=totals)
 
-    return desk.books.read(work)
+    books = desk.books.read(work)
+    # After the books: see `swath_quota.domain.usage_invariants.examine_usage`.
+    breaches, usage = audit_usage(desk)
+    return AuditReport(breaches=(*books.breaches, *breaches), totals=books.totals, usage=usage)

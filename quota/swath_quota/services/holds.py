@@ -20,6 +20,7 @@ from swath_quota.domain.ports import Needs, Reader, Unit
 from swath_quota.domain.purposes import Purpose
 from swath_quota.domain.refusals import ceiling_reached, credits_exhausted
 from swath_quota.services.desk import Desk
+from swath_quota.services.metering import metered
 from swath_quota.services.opening import on_wallet
 
 log = logging.getLogger(__name__)
@@ -225,7 +226,7 @@ def _set_aside(desk: Desk, unit: Unit, hold: Hold, *, wallet: Account, amount: i
     parts = allocate(unit.live_grants(hold.account), amount=amount, purpose=hold.purpose, at=now)
     if parts is None or not _under_ceiling(unit, hold, amount=amount, now=now):
         # A hold that its holder forgot must not refuse another for want of a sweep.
-        wallet = _void_overdue(unit, wallet, but=hold.id, now=now)
+        wallet = _void_overdue(desk, unit, wallet, but=hold.id, now=now)
         parts = allocate(unit.live_grants(hold.account), amount=amount, purpose=hold.purpose, at=now)
     membership = _membership(unit, hold)
     if membership and not _under_ceiling(unit, hold, amount=amount, now=now):
@@ -323,10 +324,15 @@ def _settle(
     unit.add_draws(Draw(transaction_id=transaction.id, grant_id=grant.id, amount=part) for grant, part in taken if part)
 
 
-def _void_overdue(unit: Unit, wallet: Account, *, but: str, now: datetime) -> Account:
-    """Void the overdue holds of a locked wallet, other than the hold that wants more."""
-    for late in unit.overdue(now, limit=_BATCH, account=wallet_name(wallet.id)):
-        if late.id != but:
+def _void_overdue(desk: Desk, unit: Unit, wallet: Account, *, but: str, now: datetime) -> Account:
+    """Void the overdue holds of a locked wallet, other than the hold that wants more.
+
+    Those that something was used of are left to the sweep for meters, which captures that.
+    """
+    overdue = unit.overdue(now, limit=_BATCH, account=wallet_name(wallet.id))
+    kept = metered(desk, [late.id for late in overdue]) | {but}
+    for late in overdue:
+        if late.id not in kept:
             after = rules.expire(late, at=now)
             unit.save_hold(after)
             _settle(_SWEEPER, unit, before=late, after=after, accounts={wallet.id: wallet}, now=now)

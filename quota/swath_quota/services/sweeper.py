@@ -1,14 +1,16 @@
-"""Void, in the background, the holds that nobody settled in time."""
+"""Settle or void, in the background, the holds that nobody settled in time."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 
 from swath_service.actor import Actor, ActorKind, Scope
 
 from swath_quota.services.desk import Desk
 from swath_quota.services.holds import sweep
+from swath_quota.services.meter_sweep import sweep_meters
 
 log = logging.getLogger(__name__)
 _BATCH = 500
@@ -36,9 +38,23 @@ class Sweeper:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                while sweep(_ACTOR, self._desk, limit=_BATCH) == _BATCH and not self._stopping.is_set():
-                    pass
+                self._sweep()
             except Exception:
                 # The thread outlives a database that is away for a while.
                 log.exception("the sweep for overdue holds failed")
             self._stopping.wait(self._every_seconds)
+
+    def _sweep(self) -> None:
+        """Settle what is metered, then void the rest; both as of one instant, so that nothing slips between the two."""
+        while not self._stopping.is_set():
+            desk = _still(self._desk)
+            if sweep_meters(_ACTOR, desk, limit=2 * _BATCH):
+                continue
+            if sweep(_ACTOR, desk, limit=_BATCH) < _BATCH:
+                return
+
+
+def _still(desk: Desk) -> Desk:
+    """`desk` at this instant."""
+    now = desk.clock()
+    return replace(desk, clock=lambda: now)

@@ -89,7 +89,7 @@ def price_list(actor: Actor, desk: Desk, *, version: str | None = None) -> Price
     """
     if not actor.may(Scope.LEDGER):
         actor.require(Scope.READ)
-    return desk.prices.version(version) if version else desk.prices.on(desk.clock().date())
+    return desk.prices.version(version) if version is not None else desk.prices.on(desk.clock().date())
 
 
 def _readable(actor: Actor, desk: Desk, *, account: str | None) -> str:

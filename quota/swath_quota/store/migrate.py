@@ -8,6 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from swath_service import database
 
+from swath_quota.store import usage_tables  # noqa: F401 - its tables belong to the schema
 from swath_quota.store.engine import WRITES, DatabaseUnfit
 
 #: Alembic's own table; named so that a database may be shared with other services' schemas.

@@ -19,6 +19,28 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Stre
 TOKEN = "good-token-0123456789"
 SCOPES = ["custom:swath:read", "custom:swath:publish", "custom:swath:execute", "self"]
 TERMINAL = {"finished", "error", "canceled"}
+QUOTE: dict[str, Any] = {
+    "algorithm": "ada/ndvi",
+    "version": "1.2.0",
+    "digest": "sha256:a",
+    "hold_millicredits": 2100,
+    "ceiling_millicredits": 5000,
+    "estimate": {
+        "quote_id": "ask-1",
+        "p50": 2010,
+        "p95": 2050,
+        "upper": 2100,
+        "hold": 2100,
+        "ceiling": 5000,
+        "p50_seconds": 8.0,
+        "p95_seconds": 14.5,
+        "basis": "history",
+        "observations": 40,
+        "explanation": "learnt from 40 past runs",
+        "price_version": "2023-11-01",
+        "valid_until": "2026-05-20T13:00:00+00:00",
+    },
+}
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -266,6 +288,15 @@ def make_app(fake: Fake) -> FastAPI:
             fake.broken_posts -= 1
             return StreamingResponse(_broken(json.dumps(made).encode(), 10), status_code=201)
         return JSONResponse(made, status_code=201)
+
+    @app.post(f"{market}/quotes")
+    async def quote(request: Request) -> Response:
+        body = await request.json()
+        fake.bodies.append(body)
+        if unknown := sorted(set(body["parameters"]) - set(SCHEMA["properties"])):
+            findings = [{"field": name, "message": "no such parameter", "mend": "leave it out"} for name in unknown]
+            return problem(422, "invalid-parameters", "the parameters do not fit", findings=findings)
+        return JSONResponse({**QUOTE, "hold_millicredits": min(2100, body.get("budget_millicredits", 2100))})
 
     @app.get(f"{market}/runs")
     async def runs(status: str | None = None, limit: int = 20) -> dict[str, Any]:

@@ -53,6 +53,17 @@ def swath(fake: Any, tmp_path: Path) -> Command:
     return Command(fake.url, tmp_path)
 
 
+def test_a_quote_is_told_and_nothing_is_run(swath: Command, fake: Any) -> None:
+    code, out, _ = swath("run", "ada/ndvi@^1", "-p", "count=2", "--quote")
+    assert code == 0
+    assert "2.01 credits, 8.0 s" in out
+    assert "learnt from 40 past runs" in out
+    _, told, _ = swath("run", "ada/ndvi@^1", "-p", "count=2", "--budget", "2.05", "--quote", "--json")
+    assert (json.loads(told)["hold_millicredits"], json.loads(told)["estimate"]["upper"]) == (2050, 2100)
+    assert swath("run", "ada/ndvi@^1", "-p", "count=2", "--quote", "--no-wait")[0] == 2
+    assert fake.runs == {}
+
+
 def test_runs_waits_and_saves(swath: Command, fake: Any, tmp_path: Path) -> None:
     arguments = ["-p", "count=2", "-p", "label=7", "-p", "bbox=5,51,6,52", "--budget", "2.5", "-o", str(tmp_path / "o")]
     code, out, err = swath("run", "ada/ndvi@^1", *arguments)

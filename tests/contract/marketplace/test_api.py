@@ -13,6 +13,7 @@ from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.domain import errors
 from swath_marketplace.domain.runs import Stage
 from swath_marketplace.executors.fake import process_end, write_report
+from swath_marketplace.executors.protocol import Going
 from swath_marketplace.testing import PREFIX, World, notebook
 from swath_service.errors import STATUSES as FAMILIES
 from swath_service.errors import SwathError
@@ -67,6 +68,7 @@ DOORS = [
     ("GET", "algorithms/ada/double/versions/1.0.0/schema"),
     ("POST", "algorithms/ada/double/versions/1.0.0/yank"),
     ("POST", "runs"),
+    ("POST", "quotes"),
     ("GET", "runs"),
     ("GET", "runs/a1"),
     ("DELETE", "runs/a1"),
@@ -149,6 +151,26 @@ async def test_validate_tells_everything_and_stores_nothing(http: httpx.AsyncCli
     assert (bad.status_code, bad.json()["ok"]) == (200, False)
     assert all({"code", "cell", "line", "message", "mend"} <= finding.keys() for finding in bad.json()["findings"])
     assert (await http.get("algorithms", headers=as_("ada"))).json()["total"] == 0
+
+
+async def test_a_quote_has_the_body_of_a_run_and_holds_nothing(http: httpx.AsyncClient, world: World) -> None:
+    await publish(http)
+    body = {"algorithm": "ada/double@^1", "parameters": {"n": 4}, "budget_millicredits": 2500}
+    told = (await http.post("quotes", json=body, headers=as_("bob"))).json()
+    assert (told["algorithm"], told["version"]) == ("ada/double", "1.0.0")
+    assert (told["hold_millicredits"], told["ceiling_millicredits"]) == (2500, 2875)
+    assert (told["estimate"]["basis"], told["estimate"]["price_version"]) == ("cold-start", "2023-11-01")
+    assert world.quota.wallet("bob").held == 0
+    assert (await http.get("runs", headers=as_("bob"))).json()["total"] == 0
+    made = (await http.post("runs", json=body, headers=as_("bob"))).json()
+    assert (made["quote_millicredits"], made["budget_millicredits"], made["ceiling_millicredits"]) == (2500, 2500, 2875)
+    assert made["estimate"]["hold"] == 2875
+    wrong = await http.post("quotes", json={**body, "parameters": {"n": "x", "q": 1}}, headers=as_("bob"))
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "parameters-invalid")
+    assert {finding["field"] for finding in wrong.json()["findings"]} == {"n", "q"}
+    poor = await http.post("runs", json={**body, "budget_millicredits": 1999}, headers=as_("bob"))
+    assert (poor.status_code, poor.json()["least_millicredits"]) == (422, 2000)
+    assert (await http.post("quotes", json=body)).status_code == 401
 
 
 async def test_the_walk_of_a_run(http: httpx.AsyncClient, world: World) -> None:
@@ -441,3 +463,42 @@ async def test_an_unforeseen_fault_tells_nothing_of_the_inside(
     assert answer.status_code == 500
     assert "swordfish" not in answer.text
     assert answer.json()["id"] == answer.headers.get("x-request-id", answer.json()["id"])
+
+
+async def test_a_waiting_run_is_told_where_it_stands(http: httpx.AsyncClient, world: World) -> None:
+    await publish(http)
+    world.fake.hold_back = True
+    ids = [(await ask(http)).json()["id"] for _ in range(4)]
+    world.look_until(ids[1], Stage.RUNNING)
+    places = [(await http.get(f"runs/{run_id}", headers=as_("bob"))).json()["queue"] for run_id in ids]
+    assert places[:2] == [None, None], "two of a caller run at a time"
+    assert [place["runs_before"] for place in places[2:]] == [0, 1]
+    # Nothing ended yet, so a run is taken to go on for all of its 900 s.
+    assert [850 < place["wait_seconds"] <= 900 for place in places[2:]] == [True, True]
+    for run_id in ids[:2]:
+        world.fake.let_end(run_id)
+    world.look_until(ids[3], Stage.RUNNING)
+    assert (await http.get(f"runs/{ids[3]}", headers=as_("bob"))).json()["queue"] is None
+
+
+async def test_a_request_to_checkpoint_is_part_of_the_run_and_of_its_stream(
+    http: httpx.AsyncClient, world: World
+) -> None:
+    await publish(http)
+    world.fake.hold_back = True
+    body = {"algorithm": "ada/double", "parameters": {"n": 3}, "budget_millicredits": 2500}
+    run = (await http.post("runs", json=body, headers=as_("bob"))).json()
+    assert (run["quote_millicredits"], run["budget_millicredits"], run["checkpoint"]) == (2500, 2500, None)
+    world.look_until(run["id"], Stage.RUNNING)
+    world.fake.going[run["id"]] = Going(wall_seconds=850, cpu_seconds=850)
+    world.made.reconciler.look()
+    told = (await http.get(f"runs/{run['id']}", headers=as_("bob"))).json()
+    assert told["status"] == "running"
+    assert told["checkpoint"]["code"] == "budget-reached"
+    write_report(world.made.folders.of(run["id"]), outputs={"double": b"6"})
+    world.fake.let_end(run["id"])
+    world.look_until(run["id"])
+    stream = (await http.get(f"runs/{run['id']}/events", headers=as_("bob"))).text
+    kinds = [line.removeprefix("event: ").strip() for line in stream.splitlines() if line.startswith("event: ")]
+    assert kinds.count("checkpoint-requested") == 1
+    assert kinds[-1] == "status"

@@ -23,8 +23,7 @@ POINTS = (
     "save:collecting",
     "collect",
     "save:settling",
-    "capture",
-    "release",
+    "settle",
     "save:terminal",
 )
 
@@ -41,9 +40,7 @@ def test_a_crash_at_any_point_loses_nothing(
 ) -> None:
     world.fake.script = finishing(outputs={"double": b"6"}) if well else lambda run, folder: None
     world.registry.publish(user("ada"), notebook())
-    crashed = _run_into(world, point, after=after)
-    # A run that ends well has nothing to release, and one that is lost nothing to capture.
-    assert crashed != (point == ("release" if well else "capture"))
+    assert _run_into(world, point, after=after)
 
     _mend(world)
     second = make_world(
@@ -64,7 +61,9 @@ def test_a_crash_at_any_point_loses_nothing(
     assert second.runs.list(BOB, limit=10, offset=0)[1] == 1, "one run for one key"
     hold = second.quota.get_hold(done.hold_id)
     assert hold is not None
-    assert hold.captured == (done.cost_millicredits if well else 0)
+    assert hold.captured == done.cost_millicredits
+    assert (hold.captured > 0) == well
+    assert second.quota.audit().breaches == ()
     wallet = second.quota.wallet("bob")
     assert (wallet.held, wallet.balance) == (0, 10_000_000 - hold.captured)
     assert (data / "marketplace" / "runs" / run.id / "results" / "double").exists() == well
@@ -105,7 +104,7 @@ def _crashing(function: Callable[..., Any], *, after: bool, when: Callable[..., 
 def _break(world: World, point: str, *, after: bool) -> None:
     kind, _, which = point.partition(":")
     stepper = world.made.reconciler._stepper
-    if kind in ("hold", "capture", "release"):
+    if kind in ("hold", "settle"):
         setattr(world.quota, kind, _crashing(getattr(world.quota, kind), after=after))
     elif kind == "save":
         store = stepper._store
@@ -134,5 +133,5 @@ def _breaking_start(start: Callable[..., Any], which: str, *, after: bool) -> An
 def _mend(world: World) -> None:
     """What outlives the service is whole again: only the service was broken."""
     for outliving in (world.quota, world.fake):
-        for name in ("hold", "capture", "release", "start"):
+        for name in ("hold", "settle", "start"):
             outliving.__dict__.pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from swath_marketplace.domain.algorithms import AlgorithmVersion, Environment, R
 from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.executors.fake import FakeExecutor, process_end
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
-from swath_marketplace.executors.protocol import Executor, Package, Seen, StartFailed
+from swath_marketplace.executors.protocol import Executor, Going, Package, Seen, StartFailed
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.testing import given_up, notebook
 from swath_sandbox import UidRegistry, warden
@@ -204,3 +205,45 @@ def test_forgetting_what_never_started_does_nothing(bench: Bench) -> None:
     bench.executor.stop(bench.run)
     bench.executor.forget(bench.run)
     assert _seen(bench.executor, bench.run) is Seen.NEVER
+
+
+def test_what_a_run_takes_is_told_while_it_runs(bench: Bench) -> None:
+    assert bench.executor.usage(bench.run) is None
+    _start(bench.executor, bench)
+    if isinstance(bench.executor, FakeExecutor):
+        bench.executor.going[bench.run.id] = Going(wall_seconds=1, cpu_seconds=0.5)
+    first = _going(bench.again(), bench.run, cpu_above=0.0)
+    if isinstance(bench.executor, FakeExecutor):
+        bench.executor.going[bench.run.id] = Going(wall_seconds=2, cpu_seconds=0.6)
+    later = _going(bench.again(), bench.run, cpu_above=first.cpu_seconds or 0.0)
+    assert later.wall_seconds > first.wall_seconds > 0
+    bench.executor.stop(bench.run)
+    _until(bench.executor, bench.run, Seen.ENDED)
+    end = bench.executor.check([bench.run])[bench.run.id].end
+    assert end
+    if not isinstance(bench.executor, FakeExecutor):
+        assert later.wall_seconds < end.wall_seconds, "by the same clock as the end"
+        assert (later.cpu_seconds or 0.0) <= end.cpu_seconds
+
+
+def _going(executor: Executor, run: Run, *, cpu_above: float, seconds: float = 30) -> Going:
+    """What `run` takes, once it has taken some processor time; where nothing measures that, as it is."""
+    deadline = time.monotonic() + seconds
+    while True:
+        going = executor.usage(run)
+        if going is not None and (going.cpu_seconds is None or going.cpu_seconds > cpu_above):
+            return going
+        assert time.monotonic() < deadline, going
+        time.sleep(0.02)
+
+
+def test_a_request_to_checkpoint_stands_as_it_first_came(bench: Bench, tmp_path: Path) -> None:
+    bench.executor.ask_checkpoint(bench.run, {"code": "early"})
+    _start(bench.executor, bench)
+    bench.executor.ask_checkpoint(bench.run, {"code": "budget-reached"})
+    bench.again().ask_checkpoint(bench.run, {"code": "another"})
+    control = tmp_path / "runs" / bench.run.id / "control" / "checkpoint.json"
+    assert json.loads(control.read_text()) == {"code": "budget-reached"}
+    bench.executor.stop(bench.run)
+    _until(bench.executor, bench.run, Seen.ENDED)
+    bench.executor.ask_checkpoint(bench.run, {"code": "late"})

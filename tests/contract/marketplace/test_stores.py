@@ -186,7 +186,7 @@ def test_a_run_comes_back_as_it_was(store: RunStore, make: Callable[..., Run]) -
     assert (run.parameters, run.created_at) == ({"text": "ü\u0000", "n": 1.5}, NOW)
     for step in (
         lambda run: transitions.held(run, at=NOW),
-        transitions.slotted,
+        lambda run: transitions.slotted(run, at=NOW),
         lambda run: transitions.with_handle(run, {"warden": {"pid": 1, "boot_id": "b"}}),
         lambda run: transitions.started(run, at=NOW + timedelta(microseconds=5)),
         transitions.process_over,
@@ -194,7 +194,6 @@ def test_a_run_comes_back_as_it_was(store: RunStore, make: Callable[..., Run]) -
             run,
             Ending(outcome=RunStatus.ERROR, error=ErrorInfo(code="cell-failed", message="m", cell=3, traceback="t")),
             usage=Usage(cpu_seconds=1.25, wall_seconds=2.5, memory_mb=3, peak_memory_bytes=4),
-            cost_millicredits=77,
             outputs=(OutputFile(name="a", media_type="text/csv", bytes=2**40, sha256="0" * 64),),
             inputs=({"collection": "c"},),
         ),
@@ -276,7 +275,7 @@ def test_slots_are_given_out_once_however_many_ask_at_once(store: RunStore, make
     given: list[str] = []
     _at_once(
         [
-            lambda holder=f"h{number}": given.extend(store.admit(holder=holder, until=LATER, slots=slots))
+            lambda holder=f"h{number}": given.extend(store.admit(holder=holder, until=LATER, now=NOW, slots=slots))
             for number in range(6)
         ]
     )
@@ -285,20 +284,20 @@ def test_slots_are_given_out_once_however_many_ask_at_once(store: RunStore, make
     assert Counter(run.stage for run in active) == {Stage.STARTING: 7, Stage.HELD: 13}
 
 
-def test_the_caller_served_longest_ago_is_next(store: RunStore, make: Callable[..., Run]) -> None:
+def test_the_caller_who_took_least_is_next(store: RunStore, make: Callable[..., Run]) -> None:
     served = store.save(transitions.held(make("r1", caller="bob"), at=NOW), keep_lease=False)
-    assert store.admit(holder="me", until=LATER, slots=SLOTS) == ["r1"]
+    assert store.admit(holder="me", until=LATER, now=NOW, slots=SLOTS) == ["r1"]
     served = store.get("r1")  # type: ignore[assignment]
     ending = Ending(outcome=RunStatus.FINISHED)
     for step in (
         lambda run: transitions.started(run, at=NOW),
         transitions.process_over,
-        lambda run: transitions.ended(run, ending, usage=Usage(), cost_millicredits=0, outputs=()),
+        lambda run: transitions.ended(run, ending, usage=Usage(wall_seconds=10), outputs=()),
     ):
         served = store.save(step(served))
     for run_id, caller, at in (("r2", "bob", NOW), ("r3", "cyd", LATER)):
         store.save(transitions.held(make(run_id, caller=caller, created_at=at), at=at), keep_lease=False)
-    assert store.admit(holder="me", until=LATER, slots=Slots(cpus=1, memory_mb=10**6)) == ["r3"]
+    assert store.admit(holder="me", until=LATER, now=NOW, slots=Slots(cpus=1, memory_mb=10**6)) == ["r3"]
 
 
 STEPS: dict[RunStatus, list[Callable[[Run], Run]]] = {
@@ -306,7 +305,7 @@ STEPS: dict[RunStatus, list[Callable[[Run], Run]]] = {
     RunStatus.QUEUED: [lambda run: transitions.held(run, at=NOW)],
     RunStatus.RUNNING: [
         lambda run: transitions.held(run, at=NOW),
-        transitions.slotted,
+        lambda run: transitions.slotted(run, at=NOW),
         lambda run: transitions.started(run, at=NOW),
     ],
     RunStatus.CANCELED: [

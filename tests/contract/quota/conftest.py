@@ -18,12 +18,18 @@ from swath_quota import services
 from swath_quota.api.app import make_app
 from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.client import FakeQuotaClient, HttpQuotaClient, QuotaClient
+from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
+from swath_quota.domain.quote_ports import QuoteStore
 from swath_quota.services import Desk
 from swath_quota.store.engine import connect
 from swath_quota.store.memory import MemoryBooks
 from swath_quota.store.migrate import migrate
+from swath_quota.store.quote_memory import MemoryQuotes
+from swath_quota.store.quotes import SqlQuotes
 from swath_quota.store.sql import SqlBooks
+from swath_quota.store.usage_memory import MemoryMeters
+from swath_quota.store.usage_sql import SqlMeters
 from swath_service.actor import Actor, ActorKind, Scope
 
 OPERATOR = Actor(name="quota", kind=ActorKind.SERVICE, scopes=frozenset({Scope.LEDGER, Scope.READ, Scope.ADMINISTER}))
@@ -60,6 +66,9 @@ class Rig:
     desk: Desk
     clock: Clock
 
+    def sweep_meters(self) -> int:
+        return services.sweep_meters(OPERATOR, self.desk)
+
     def sweep(self) -> int:
         return services.sweep(OPERATOR, self.desk)
 
@@ -87,6 +96,12 @@ def served(app: FastAPI) -> Iterator[str]:
         thread.join(timeout=20)
         listener.close()
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def serve() -> object:
+    """`served`, for tests with an application of their own."""
+    return served
 
 
 @contextmanager
@@ -143,16 +158,19 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     clock = Clock()
     with ExitStack() as stack:
         books: Books = MemoryBooks()
+        meters: MeterStore = MemoryMeters()
         if kind:
-            books = stack.enter_context(sql_books(_database_url(kind, request=request, folder=tmp_path)))
-        desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock)
+            sql = stack.enter_context(sql_books(_database_url(kind, request=request, folder=tmp_path)))
+            books, meters = sql, SqlMeters(sql.engine)
+        quotes: QuoteStore = SqlQuotes(books.engine) if isinstance(books, SqlBooks) else MemoryQuotes()
+        desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock, meters=meters, quotes=quotes)
         client: QuotaClient
         if how == "http":
             prefix = "/services/quota/"
             url = stack.enter_context(served(make_app(desk=desk, identity=Identities(), prefix=prefix)))
             client = stack.enter_context(HttpQuotaClient(url + prefix, "token-of-the-test"))
         else:
-            client = FakeQuotaClient(books=books, clock=clock)
+            client = FakeQuotaClient(books=books, meters=meters, clock=clock, quotes=quotes)
         made = Rig(client=client, desk=desk, clock=clock)
         yield made
         assert made.audit().breaches == ()

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from swath_quota.audit import audit_database, main
@@ -21,7 +22,7 @@ from swath_quota.client import FakeQuotaClient, Hold, Purpose, PurposeKind
 from swath_quota.domain.accounts import AccountKind, new_account, wallet_id
 from swath_quota.domain.ports import Books, Unit
 from swath_quota.store.engine import DatabaseUnfit, connect
-from swath_quota.store.migrate import VERSION_TABLE, check_schema, head, migrate
+from swath_quota.store.migrate import VERSION_TABLE, check_schema, config, head, migrate
 from swath_quota.store.sql import SqlBooks
 from swath_quota.store.tables import metadata
 
@@ -307,4 +308,5 @@ def test_other_places_are_refused_without_telling_the_address(url: str) -> None:
 
 
 def test_there_is_one_newest_revision() -> None:
-    assert head() == "0001"
+    assert head() == "quotes"
+    assert ScriptDirectory.from_config(config()).get_heads() == [head()]

@@ -74,7 +74,7 @@ def at_once(number: int, work: Callable[[int], Any]) -> list[Any]:
 
 def test_a_wallet_opens_with_the_months_allowance(rig: Any) -> None:
     wallet = rig.client.wallet("ada")
-    assert (wallet.account, wallet.tier) == ("ada", "general")
+    assert (wallet.account, wallet.tier) == ("ada", "local")
     assert (wallet.balance, wallet.held, wallet.available) == (ALLOWANCE, 0, ALLOWANCE)
     [entry] = wallet.entries
     assert (entry.kind, entry.direction, entry.amount) == (TransactionKind.ALLOWANCE, Direction.CREDIT, ALLOWANCE)

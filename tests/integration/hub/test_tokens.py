@@ -77,7 +77,7 @@ def test_services_have_the_least_they_need(copy: Any, person: Callable[[str], An
     roles = {name: set(model["roles"]) for name, model in services.items() if name != "pages"}
     assert roles == {
         "quota": set(),
-        "archive": set(),
+        "archive": {"swath-archive"},
         "dask-gateway": set(),
         "marketplace": {"swath-marketplace"},
         "idle-culler": {"swath-idle-culler"},

@@ -46,3 +46,11 @@ def own_stack(tmp_path: Path) -> Iterator[Any]:
     """Services of the test's own, to be killed."""
     with _load("stack").Stack(_data(tmp_path), environment=_allowed()) as stack:
         yield stack
+
+
+@pytest.fixture
+def short_grace_stack(tmp_path: Path) -> Iterator[Any]:
+    """Services of the test's own that give a run two seconds to save what it has."""
+    environment = {**_allowed(), "SWATH_MARKETPLACE_CHECKPOINT_GRACE_SECONDS": "2"}
+    with _load("stack").Stack(_data(tmp_path), environment=environment) as stack:
+        yield stack

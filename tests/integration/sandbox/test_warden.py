@@ -259,6 +259,23 @@ def test_stop(bench: Bench) -> None:
     assert bench.leftovers(folder) == []
 
 
+def test_usage_is_told_while_it_runs_and_by_the_clock_of_its_end(bench: Bench, limited: bool) -> None:
+    folder = bench.prepare(sh("echo on; while :; do :; done"))
+    assert warden.usage(folder) is None
+    handle = warden.launch(folder)
+    assert until(lambda: "on" in bench.log())
+    if limited:
+        assert until(lambda: (going := warden.usage(folder)) is not None and (going.cpu_seconds or 0) > 0.2)
+    going = warden.usage(folder)
+    assert going is not None
+    assert (going.cpu_seconds is not None) == limited
+    warden.stop(handle)
+    ended = warden.wait(folder, timeout_seconds=20)
+    assert ended is not None
+    assert 0 < going.wall_seconds < ended.wall_seconds
+    assert (going.cpu_seconds or 0) <= ended.cpu_seconds
+
+
 def test_stop_gives_grace(bench: Bench) -> None:
     folder = bench.prepare(
         sh("trap 'echo saved; exit 0' TERM; echo on; while :; do sleep 0.05; done"), grace_seconds=10

@@ -15,11 +15,12 @@ def test_every_scope_is_declared_in_a_form_that_the_hub_takes() -> None:
 
 
 def test_users_have_neither_the_ledger_nor_other_peoples_things() -> None:
-    forbidden = {Scope.LEDGER.value, Scope.ADMINISTER.value}
+    forbidden = {Scope.LEDGER.value, Scope.ADMINISTER.value, Scope.STANDING.value}
     assert not forbidden & {*USER_SCOPES, *SERVER_TOKEN_SCOPES}
     roles = {role["name"]: role for role in load_roles()}
     assert not forbidden & set(roles["user"]["scopes"])
     assert [role["name"] for role in load_roles() if Scope.LEDGER.value in role["scopes"]] == ["swath-marketplace"]
+    assert [role["name"] for role in load_roles() if Scope.STANDING.value in role["scopes"]] == ["swath-archive"]
     assert roles["swath-marketplace"].get("users") is None
     assert roles["swath-operator"]["groups"] == ["operators"]
 

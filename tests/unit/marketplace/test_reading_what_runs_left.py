@@ -258,7 +258,7 @@ def test_clearing_cut_off_half_way_is_gone_on_with(tmp_path: Path, step: str, mo
         folder.clear()
     folder.clear()
     assert (folder.out / "events.jsonl").read_bytes() == line(0)
-    assert sorted(path.name for path in folder.path.iterdir()) == ["input", "out"]
+    assert sorted(path.name for path in folder.path.iterdir()) == ["control", "input", "out"]
 
 
 def closed(folder: RunFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,53 @@ def test_what_the_platform_is_to_blame_for_is_free(world: World, end: Any, statu
     assert bool(done.cost_millicredits) == charged
     assert hold_of(world, done).status is (HoldStatus.CAPTURED if charged else HoldStatus.RELEASED)
     assert world.quota.wallet("bob").held == 0
+
+
+def test_what_a_run_used_is_metered_once(world: World) -> None:
+    world.fake.script = finishing(outputs={"double": b"6" * 2**20}, cpu_seconds=36)
+    done = world.look_until(ask(world).id)
+    [told] = world.quota.usage("bob").meters
+    assert (told.hold_id, told.cost, told.final) == (done.hold_id, done.cost_millicredits, True)
+    assert told.usage == hold_of(world, done).usage
+    assert done.usage
+    assert told.usage["memory_mb_seconds"] == done.usage.memory_mb * done.usage.wall_seconds
+    kept = sum(output.bytes for output in done.outputs) / 2**20
+    assert told.usage["storage_mb"] == pytest.approx(kept, abs=1e-6)
+    assert kept >= 1
+
+
+def test_time_in_the_queue_is_free(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.fake.script = finishing(outputs={"double": b"6"}, cpu_seconds=36)
+    at_once = world.look_until(ask(world).id)
+    world.fake.hold_back = True
+    waiting = [ask(world) for _ in range(3)][-1]
+    world.made.reconciler.look()
+    assert world.run(waiting.id).stage is Stage.HELD
+    usage_then = world.quota.progress(waiting.hold_id)
+    assert (usage_then.meter, usage_then.cost) == (None, 0), "nothing is metered while it waits"
+    # An hour passes in the queue.
+    later = world.made.reconciler._clock() + timedelta(hours=1)
+    for part in (world.made.reconciler, world.made.reconciler._stepper, world.made.reconciler._stepper._cashier):
+        monkeypatch.setattr(part, "_clock", lambda: later)
+    world.fake.hold_back = False
+    for run_id in list(world.fake.starts):
+        world.fake.let_end(run_id)
+    done = world.look_until(waiting.id)
+    assert done.started_at
+    assert done.queued_at
+    assert (done.started_at - done.queued_at) >= timedelta(minutes=59)
+    assert done.usage == at_once.usage
+    assert done.cost_millicredits == at_once.cost_millicredits
+
+
+def test_a_hold_that_is_gone_is_not_asked_for_twice(world: World) -> None:
+    world.fake.hold_back = True
+    run = ask(world)
+    world.look_until(run.id, Stage.RUNNING)
+    world.quota.release(run.hold_id, reason="by an operator")
+    world.fake.let_end(run.id)
+    done = world.look_until(run.id)
+    assert (done.settlement, done.cost_millicredits) == (SettlementKind.RELEASED, 0)
 
 
 def test_a_start_that_fails_ends_the_run_without_a_charge(world: World) -> None:

@@ -37,24 +37,23 @@ FAILED = Ending(outcome=RunStatus.ERROR, error=ErrorInfo(code="cell-failed", mes
 FAULT = Ending(outcome=RunStatus.ERROR, error=ErrorInfo(code="runner-lost", message="no"), platform_fault=True)
 
 
-def ended(run: Run, ending: Ending, cost: int) -> Run:
-    return transitions.ended(run, ending, usage=Usage(), cost_millicredits=cost, outputs=())
+def ended(run: Run, ending: Ending) -> Run:
+    return transitions.ended(run, ending, usage=Usage(), outputs=())
 
 
 STEPS = {
     "refused": lambda run: transitions.refused(run, RefusalInfo(code="no", message="no"), at=NOW),
     "held": lambda run: transitions.held(run, at=NOW),
-    "slotted": transitions.slotted,
+    "slotted": lambda run: transitions.slotted(run, at=NOW),
     "handle": lambda run: transitions.with_handle(run, {"pid": 1}),
     "started": lambda run: transitions.started(run, at=NOW),
     "over": transitions.process_over,
-    "finished": lambda run: ended(run, FINISHED, 500),
-    "failed": lambda run: ended(run, FAILED, 5000),
-    "fault": lambda run: ended(run, FAULT, 500),
+    "finished": lambda run: ended(run, FINISHED),
+    "failed": lambda run: ended(run, FAILED),
+    "fault": lambda run: ended(run, FAULT),
     "canceled": lambda run: transitions.never_started(run, RunStatus.CANCELED),
-    "captured": lambda run: transitions.settled(
-        run, SettlementKind.CAPTURED, captured=run.cost_millicredits or 0, at=NOW
-    ),
+    "captured": lambda run: transitions.settled(run, SettlementKind.CAPTURED, captured=500, at=NOW),
+    "overcharged": lambda run: transitions.settled(run, SettlementKind.CAPTURED, captured=1001, at=NOW),
     "released": lambda run: transitions.settled(run, SettlementKind.RELEASED, captured=0, at=NOW),
 }
 
@@ -72,12 +71,14 @@ def test_any_order_of_steps_keeps_the_invariants(names: list[str]) -> None:
         if run.terminal:
             terminal_seen = name
             assert run.status.terminal
-            assert 0 <= (run.cost_millicredits or 0) <= run.quote_millicredits
+            assert run.cost_millicredits is not None
+            assert 0 <= run.cost_millicredits <= run.quote_millicredits
             assert (run.status is RunStatus.FINISHED) == (run.error is None and run.refusal is None) or (
                 run.status is RunStatus.CANCELED
             )
         else:
             assert not run.status.terminal, "nobody is told an end before it is settled"
+            assert run.cost_millicredits is None, "nor what it costs"
 
 
 def test_the_walk_of_a_run_that_finishes() -> None:
@@ -95,14 +96,16 @@ def test_cost_never_exceeds_what_is_held() -> None:
     run = new_run()
     for name in ("held", "slotted", "started", "over", "failed"):
         run = STEPS[name](run)
-    assert run.cost_millicredits == run.quote_millicredits
+    with pytest.raises(transitions.ForbiddenTransition):
+        STEPS["overcharged"](run)
+    assert transitions.settled(run, SettlementKind.CAPTURED, captured=1000, at=NOW).cost_millicredits == 1000
 
 
-def test_a_fault_of_the_platform_is_free() -> None:
+def test_a_fault_of_the_platform_is_released() -> None:
     run = new_run()
-    for name in ("held", "slotted", "started", "over", "fault"):
+    for name in ("held", "slotted", "started", "over", "fault", "released"):
         run = STEPS[name](run)
-    assert run.cost_millicredits == 0
+    assert (run.cost_millicredits, run.platform_fault) == (0, True)
 
 
 @pytest.mark.parametrize("stage", [Stage.CREATED, Stage.HELD, Stage.STARTING, Stage.RUNNING])

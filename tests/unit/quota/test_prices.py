@@ -4,13 +4,15 @@ openEO credits (13,400,773 MB-seconds + 5,099 CPU-seconds + one batch run = 7.76
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from swath_quota.catalogue import load_prices
-from swath_quota.domain.prices import PriceLists, Prices, price_run, price_sync
+from swath_quota.domain.errors import NoSuchPrices
+from swath_quota.domain.prices import PriceLists, Prices, price_run, price_sync, price_usage
 
 PRICES = load_prices().on(date(2026, 1, 1))
 used = st.floats(min_value=0, max_value=1e9, allow_nan=False)
@@ -70,3 +72,21 @@ def test_the_list_in_force_is_the_latest_one_begun() -> None:
     assert [lists.on(day).per_cpu_hour for day in (date(2024, 1, 1), date(2025, 12, 31), date(2026, 1, 1))] == [1, 1, 2]
     with pytest.raises(ValueError, match="ordered"):
         PriceLists(lists=tuple(reversed(lists.lists)))
+
+
+def test_a_list_is_called_by_its_day_also_when_it_is_over() -> None:
+    def of(day: date) -> Prices:
+        return Prices(effective_on=day, per_cpu_hour=0, per_gb_hour=0, per_batch_run=0, per_sync_call=0)
+
+    lists = PriceLists(lists=(of(date(2025, 1, 1)), of(date(2026, 1, 1))))
+    assert lists.version("2025-01-01") is lists.lists[0]
+    with pytest.raises(NoSuchPrices) as unknown:
+        lists.version("2025-06-01")
+    assert "2026-01-01" in unknown.value.mend
+
+
+def test_storage_and_transfer_cost_what_the_list_says() -> None:
+    usage = {"cpu_seconds": 3600.0, "storage_mb": 2048.0, "transfer_mb": 512.0, "worker_seconds": 99.0}
+    assert price_usage(PRICES, usage, batch=False) == 1_500
+    dear = replace(PRICES, per_storage_gb=100, per_transfer_gb=10)
+    assert price_usage(dear, usage, batch=True) == 2_000 + 1_500 + 200 + 5

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "reports"
-down_revision = "0002"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
