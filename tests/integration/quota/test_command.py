@@ -170,7 +170,7 @@ def test_a_grant_is_given_once_however_often_it_is_sent(swath: Command, desk: De
         (["override", "ada", "runs.concurrent", "many", "--reason", "x", "--until", "2026-06-01"], 5),
         (["override", "ada", "runs.concurrent", "5", "--reason", "x"], 2),
         (["override", "ada", "runs.concurrent", "5", "--reason", "x", "--until", "2020-01-01"], 5),
-        (["override", "ada", "runs.colour", "5", "--reason", "x", "--until", "2026-06-01"], 5),
+        (["override", "ada", "runs.colour", "5", "--reason", "x", "--until", "2026-06-01"], 6),
         (["statement", "ada", "2026-13"], 5),
     ],
 )
