@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from typing import Any
 
 from jupyterhub.utils import maybe_future
@@ -27,13 +28,13 @@ class MeteredSpawner:
     name: str
     log: Any
 
+    @abstractmethod
     def metered_size(self) -> tuple[str, Reserved]:
         """Title and size of what is chosen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def metered_handle(self) -> dict[str, str]:
         """How the running server is found."""
-        raise NotImplementedError
 
     @property
     def metering(self) -> LabMetering | None:

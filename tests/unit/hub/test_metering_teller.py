@@ -16,6 +16,7 @@ from swath_hub.metering.record import Phase, Record
 from swath_hub.metering.records import Records
 from swath_hub.metering.teller import Refused, Teller
 from swath_hub.metering.usage import Reserved, Usage
+from swath_quota.client import FakeQuotaClient
 from swath_service.errors import Unavailable
 
 HOUR = 3600
@@ -356,3 +357,34 @@ def test_a_record_that_cant_be_understood_is_moved_aside(world: World) -> None:
     (world.folder / "zz.json").write_text('{"id": "zz"}')
     assert [found.id for found in world.records.load()] == ["a1"]
     assert (world.folder / "zz.unreadable").exists()
+
+
+def test_by_the_services_own_rules_an_hour_and_a_half_is_held_reported_and_paid_once(tmp_path: Path) -> None:
+    """The double above is ours; this is what the quota service does."""
+    quota = FakeQuotaClient(clock=lambda: world.wall)
+    world = World(tmp_path, quota)
+    before = quota.wallet("ada").available
+    found = started(world)
+    assert before - quota.wallet("ada").available == MOST
+    for _ in range(6):
+        world.passes(900, busy=1)
+        beat = world.teller.beat(found)
+        found = beat.record
+        world.teller.report([found])
+        assert not beat.stop
+    assert found.hold is not None
+    assert found.hold.amount > MOST
+    closed = world.teller.close(found)
+    assert world.teller.settle(closed)
+    assert world.teller.settle(closed)
+    assert before - quota.wallet("ada").available == 1.5 * 3500
+    assert quota.wallet("ada").held == 0
+    assert quota.progress("lab-a1").final
+    failed = world.teller.admit(replace(record(), id="b2"))
+    assert isinstance(failed, Record)
+    assert world.teller.settle(world.teller.close(replace(failed, usage=Usage(wall_seconds=9.0)), platforms_fault=True))
+    assert before - quota.wallet("ada").available == 1.5 * 3500
+    poor = world.teller.admit(replace(record(), id="c3", reserved=replace(SIZE, memory_bytes=2**50)))
+    assert isinstance(poor, Refused)
+    assert poor.refusal.mend
+    assert poor.refusal.left == quota.wallet("ada").available
