@@ -99,6 +99,7 @@ def _dask_gateway(settings: HubSettings, state: State) -> dict[str, Any]:
         environment={
             **settings.to_environment(),
             "SWATH_URL": state.url,
+            "SWATH_QUOTA_URL": f"http://127.0.0.1:{state.ports['quota']}/services/quota/",
             "DASK_GATEWAY_ENCRYPT_KEYS": secret.dask_database_key(folder.secrets),
             "DASK_GATEWAY_PROXY_TOKEN": secret.dask_proxy_token(folder.secrets),
         },

@@ -69,6 +69,13 @@ def test_the_archive_an_operator_named_is_the_runs_archive(managed: dict[str, di
     assert environment["SWATH_MARKETPLACE_ARCHIVE"] == "/data/eo"
 
 
+def test_the_gateway_knows_where_clusters_are_paid(managed: dict[str, dict[str, object]]) -> None:
+    gateway, marketplace = managed["dask-gateway"]["environment"], managed["marketplace"]["environment"]
+    assert isinstance(gateway, dict)
+    assert isinstance(marketplace, dict)
+    assert gateway["SWATH_QUOTA_URL"] == marketplace["SWATH_QUOTA_URL"]
+
+
 def test_no_culler_without_a_timeout(tmp_path: Path) -> None:
     settings = HubSettings(data=str(tmp_path), idle_timeout_seconds=0)
     settings.folder.create()
