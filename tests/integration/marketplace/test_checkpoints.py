@@ -15,6 +15,7 @@ from swath_marketplace.domain.runs import RunStatus
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.testing import given_up, make_world, notebook, user, write_environment
+from swath_quota.client import HttpQuotaClient
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -180,14 +181,19 @@ def test_a_kill_that_outlasts_the_budget_charges_no_more(short_grace_stack: Any)
     assert emitted(bob, run_id, "partial")["rows"] > 10
 
 
-def test_a_run_whose_hold_is_extended_goes_on_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real sandbox under a reconciler of this process; less is held at first than the run will use."""
+def test_a_run_whose_hold_is_extended_goes_on_to_its_end(
+    own_stack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real sandbox and quota service under a reconciler of this process; less is held than the run will use."""
+    tmp_path = tmp_path / "other"
+    tmp_path.mkdir()
     write_environment(tmp_path, python=sys.executable)
     (tmp_path / "archive").mkdir()
     allowed = {f"SWATH_ALLOW_{allow.name}": True for allow in given_up()}
     settings = Settings(SWATH_DATA=tmp_path, **allowed)  # type: ignore[arg-type]
     executor = _local_executor(settings, RunFolders(tmp_path / "marketplace" / "runs"))
-    world = make_world(tmp_path, executor=executor, checkpoint_grace_seconds=2, **allowed)
+    quota: Any = HttpQuotaClient(own_stack.url("quota"), "marketplace")
+    world = make_world(tmp_path, quota=quota, executor=executor, checkpoint_grace_seconds=2, **allowed)
     monkeypatch.setattr(type(world.runs._cashier), "quote", lambda cashier, resources: BUDGET)
     source = "import time, swath\ntime.sleep(n)\nswath.emit('double', {'value': 2 * n})"
     world.registry.publish(user("ada"), notebook(source, name="long", resources=RESOURCES))
@@ -202,7 +208,8 @@ def test_a_run_whose_hold_is_extended_goes_on_to_its_end(tmp_path: Path, monkeyp
     assert done.status is RunStatus.FINISHED, done.error
     assert done.checkpoint is None
     assert done.quote_millicredits > BUDGET
-    hold = world.quota.get_hold(run.hold_id)
+    hold = quota.get_hold(run.hold_id)
     assert hold is not None
+    quota.close()
     assert (hold.amount, hold.captured) == (done.quote_millicredits, done.cost_millicredits)
     world.made.database.dispose()

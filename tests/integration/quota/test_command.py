@@ -169,6 +169,8 @@ def test_a_grant_is_given_once_however_often_it_is_sent(swath: Command, desk: De
         (["tier", "ada", "gold"], 6),
         (["override", "ada", "runs.concurrent", "many", "--reason", "x", "--until", "2026-06-01"], 5),
         (["override", "ada", "runs.concurrent", "5", "--reason", "x"], 2),
+        (["override", "ada", "runs.concurrent", "5", "--reason", "x", "--until", "2020-01-01"], 5),
+        (["override", "ada", "runs.colour", "5", "--reason", "x", "--until", "2026-06-01"], 6),
         (["statement", "ada", "2026-13"], 5),
     ],
 )
@@ -187,7 +189,6 @@ def test_a_tier_is_changed(swath: Command, desk: Desk) -> None:
 
 
 def test_a_limit_is_overridden_for_a_time(swath: Command, desk: Desk) -> None:
-    pytest.importorskip("swath_quota.services.limits")
     asked = ["quota", "override", "ada", "runs.concurrent", "17", "--reason", "workshop", "--until", "2026-06-01"]
     for _ in range(2):
         code, out, err = swath("root", *asked, "--id", "w1")

@@ -257,6 +257,33 @@ def test_a_redis_that_is_not_there_stops_nobody() -> None:
         assert [client.get("x").status_code for _ in range(5)] == [200] * 5
 
 
+def test_quotas_own_door_is_counted_as_its_tier_says(service: Any) -> None:
+    with service.http("token-ada") as http:
+        answer = http.get("limits")
+        assert answer.headers["ratelimit-policy"] == '"api";q=6000;w=60'
+        assert answer.json()["tier"] == "local"
+        assert http.get("limits", params={"account": "bea"}).status_code == 403
+        assert http.get("limits/overrides").status_code == 403
+    with service.http("token-marketplace") as http:
+        asked = {"take_id": "t1", "account": "ada", "limit": "runs.concurrent", "amount": 4}
+        assert http.post("limits/takes", json=asked).status_code == 200
+        no = http.post("limits/takes", json={**asked, "take_id": "t2", "amount": 1})
+        told = no.json()
+        assert (no.status_code, told["type"]) == (429, "urn:swath:problem:quota-exceeded")
+        assert (told["limit_name"], told["limit"], told["violated-policies"]) == (
+            "runs.concurrent",
+            4,
+            ["runs.concurrent"],
+        )
+        assert "ratelimit" not in no.headers
+        assert http.delete("limits/takes/t1").status_code == 200
+        rate = {"account": "ada", "limit": "runs.starts.minute", "amount": 120}
+        assert http.post("limits/takes", json={**rate, "take_id": "t3"}).status_code == 200
+        late = http.post("limits/takes", json={**rate, "take_id": "t4"})
+        assert late.status_code == 429
+        assert 50 <= int(late.headers["retry-after"]) <= 60
+
+
 # The library and our own arithmetic are one rule
 
 

@@ -18,7 +18,7 @@ from swath.cli.app import app
 from swath.cli.exits import BY_FAMILY, MEANINGS, Exit, exit_code
 from swath.cli.failures import tell
 from swath.client import errors
-from typer.main import get_command
+from typer.main import get_command, get_group
 from typer.testing import CliRunner
 
 SOURCE = Path(swath.__file__).parent.parent
@@ -34,16 +34,24 @@ def _points(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
 def test_each_verb_is_there_and_its_line_in_the_list_is_its_own_first_line(name: str) -> None:
     found = verbs.load(name)
     assert found is not None
-    assert (found.__doc__ or "").splitlines()[0] == verbs.CLIENT[name].help
+    told = found.info.help if isinstance(found, typer.Typer) else found.__doc__
+    assert str(told).splitlines()[0] == verbs.CLIENT[name].help
     result = runner.invoke(app, [name, "--help"])
     assert result.exit_code == 0, result.output
 
 
 @pytest.mark.parametrize("name", sorted(verbs.CLIENT))
 def test_each_verb_answers_in_json(name: str) -> None:
-    single = typer.Typer()
-    single.command()(verbs.load(name))
-    assert any("--json" in parameter.opts for parameter in get_command(single).params)
+    found = verbs.load(name)
+    if isinstance(found, typer.Typer):
+        commands = list(get_group(found).commands.values())
+        assert commands
+    else:
+        single = typer.Typer()
+        single.command()(found)
+        commands = [get_command(single)]
+    for command in commands:
+        assert any("--json" in parameter.opts for parameter in command.params), command.name
 
 
 def test_help_lists_every_verb_and_every_exit_code() -> None:

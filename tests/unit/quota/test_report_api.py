@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from swath_quota.api.app import make_app
 from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.domain.holds import Purpose, PurposeKind
 from swath_quota.domain.limit_lines import LimitLine, LimitReport
+from swath_quota.domain.limits import LimitState, Origin, Standing, Window
 from swath_quota.services import Desk
 from swath_quota.services.limit_lines import report_of
 from swath_quota.store.memory import MemoryBooks
@@ -302,17 +302,29 @@ def test_limits_are_shown_as_they_stand(http: TestClient, monkeypatch: pytest.Mo
     assert "&lt;b&gt;credits" in text
 
 
-def test_limits_are_lined_up_from_the_standing() -> None:
-    state = {"unit": "run", "soft": None, "resets_at": None, "origin": "tier"}
-    standing = SimpleNamespace(
-        degraded=("slow",),
-        limits=[
-            SimpleNamespace(name="runs.concurrent", used=1, hard=4, **{**state, "origin": "override"}),
-            SimpleNamespace(name="transfer.rate", used=0, hard=None, **state),
-            SimpleNamespace(name="dask.cores", used=3, hard=None, **state),
-        ],
+def _state(name: str, *, used: int, hard: int | None, origin: Origin = Origin.TIER) -> LimitState:
+    return LimitState(
+        name=name,
+        window=Window.CONTINUOUS,
+        unit="run",
+        soft=None,
+        hard=hard,
+        used=used,
+        left=None,
+        resets_at=None,
+        next_fit_at=None,
+        degraded=False,
+        origin=origin,
     )
-    told = report_of(standing)
+
+
+def test_limits_are_lined_up_from_the_standing() -> None:
+    limits = (
+        _state("runs.concurrent", used=1, hard=4, origin=Origin.OVERRIDE),
+        _state("transfer.rate", used=0, hard=None),
+        _state("dask.cores", used=3, hard=None),
+    )
+    told = report_of(Standing(account="ada", tier="local", weight=1.0, degraded=("slow",), limits=limits))
     assert told.degraded == ("slow",)
     assert [(line.name, line.limit, line.is_own) for line in told.lines] == [
         ("runs.concurrent", 4, True),
@@ -321,7 +333,6 @@ def test_limits_are_lined_up_from_the_standing() -> None:
 
 
 def test_the_wallets_own_limits_are_there(http: TestClient) -> None:
-    pytest.importorskip("swath_quota.services.limits")
     text = http.get("", headers=HTML).text
     assert "Runs at a time" in text
     assert "Requests a minute" in text
