@@ -178,6 +178,16 @@ def plan_refresh(unit: Unit, account_id: str, *, now: datetime) -> None:
     unit.save_account(replace(account, refresh_at=min([next_month(now), *(end for end in ends if end > now)])))
 
 
+def expect_end(unit: Unit, account_id: str, *, of: Grant) -> None:
+    """Note that a wallet has to be seen to when the grant `of` ends, if nothing is due before.
+
+    What is due already stays due: an allowance of this month that nobody has asked for yet among it.
+    """
+    account = unit.lock([account_id])[account_id]
+    if account.refresh_at is not None and of.expires_at is not None and of.expires_at < account.refresh_at:
+        unit.save_account(replace(account, refresh_at=of.expires_at))
+
+
 def no_such_wallet(name: str) -> NoSuchWallet:
     """The error for a wallet that nobody opened."""
     return NoSuchWallet(

@@ -281,10 +281,16 @@ class SqlUnit:
             self._accounts.update({name: found.get(name) for name in names})
 
     def _load_holds(self, names: set[str]) -> None:
-        """Only once their accounts are locked: from here on they are what is remembered."""
+        """Only once their accounts are locked: from here on they are what is remembered.
+
+        One that was stored after its account was looked for is not locked, and is not remembered.
+        """
         if names:
             found = {row.id: rows.hold_of(row) for row in self._all(statements.HOLD_IN, {"the_ids": sorted(names)})}
-            self._holds.update({name: found.get(name) for name in names})
+            for name in names:
+                hold = found.get(name)
+                if hold is None or wallet_id(hold.account) in self._accounts:
+                    self._holds[name] = hold
 
     def _load_grants(self, wallets: Iterable[str]) -> None:
         wanted = sorted(wallets)

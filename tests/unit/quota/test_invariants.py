@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from swath_quota import services
 from swath_quota.client import FakeQuotaClient, Purpose, PurposeKind
-from swath_quota.domain.accounts import PLATFORM, wallet_id
+from swath_quota.domain.accounts import platform_of, wallet_id
 from swath_quota.domain.invariants import Contents, Invariant, examine
 from swath_quota.domain.ports import Reader
 from swath_quota.store.memory import MemoryBooks
+from swath_service.actor import Actor, ActorKind, Scope
 
 ADA = wallet_id("ada")
+OPERATOR = Actor(name="op", kind=ActorKind.USER, scopes=frozenset(Scope))
+PLATFORM = platform_of(ADA)
 
 
 def reference() -> dict[str, list[Any]]:
@@ -23,8 +27,21 @@ def reference() -> dict[str, list[Any]]:
     for hold_id in ("captured", "released", "open"):
         fake.hold(hold_id=hold_id, account="ada", amount=100, purpose=purpose, expires_in_seconds=60)
     fake.capture("captured", amount=60, usage={})
+    fake.refund("captured", reason="ours", amount=20)
     fake.release("released", reason="canceled")
     fake.grant(grant_id="g", account="bea", amount=5, description="welcome")
+    services.open_organisation(OPERATOR, fake._desk, name="acme", title="Acme")
+    services.admit(OPERATOR, fake._desk, name="acme", member="ada", ceiling=500)
+    for hold_id in ("of-acme", "open-of-acme"):
+        fake.hold(
+            hold_id=hold_id,
+            account="ada",
+            payer="organisation:acme",
+            amount=100,
+            purpose=purpose,
+            expires_in_seconds=60,
+        )
+    fake.capture("of-acme", amount=30, usage={})
 
     def everything(reader: Reader) -> dict[str, list[Any]]:
         return {
@@ -33,6 +50,7 @@ def reference() -> dict[str, list[Any]]:
             "holds": list(reader.all_holds()),
             "grants": list(reader.all_grants()),
             "draws": list(reader.all_draws()),
+            "members": list(reader.all_memberships()),
         }
 
     return books.read(everything)
