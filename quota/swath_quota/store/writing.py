@@ -110,7 +110,7 @@ def _together(connection: Connection, writes: Sequence[tuple[Write, list[Values]
     for one, rows in writes:
         values[one.name] = json.dumps(rows)
         if one.how is How.CHANGE:
-            # Keys apart, so that the rows are looked up in the index whatever the planner takes a document's length for.
+            # Keys apart, so that rows are looked up in the index, whatever the planner takes a document's length for.
             for key in one.table.primary_key:
                 values[f"{one.name}_{key.name}"] = [row[key.name] for row in rows]
     return connection.exec_driver_sql(_whole_statement(tuple(one for one, _ in writes)), values).one()

@@ -121,7 +121,27 @@ def drawn_twice(contents: dict[str, list[Any]]) -> None:
 
 
 def grant_refilled(contents: dict[str, list[Any]]) -> None:
-    change(contents, "grants", where=lambda g: g.account == "ada", remaining=lambda g: g.amount)
+    change(contents, "grants", where=lambda g: g.id.startswith("allowance:ada:"), remaining=lambda g: g.amount)
+
+
+def description_rewritten(contents: dict[str, list[Any]]) -> None:
+    change(contents, "entries", where=is_capture_of(ADA), description="something else")
+
+
+def head_forgotten(contents: dict[str, list[Any]]) -> None:
+    change(contents, "accounts", where=lambda a: a.id == ADA, head="")
+
+
+def allocation_forgotten(contents: dict[str, list[Any]]) -> None:
+    change(contents, "grants", where=lambda g: g.id.startswith("allowance:ada:"), held=0)
+
+
+def member_freed(contents: dict[str, list[Any]]) -> None:
+    change(contents, "members", where=lambda m: m.member == "ada", held=0)
+
+
+def ceiling_reset(contents: dict[str, list[Any]]) -> None:
+    change(contents, "members", where=lambda m: m.member == "ada", spent=0)
 
 
 def test_the_reference_trips_none() -> None:
@@ -131,17 +151,23 @@ def test_the_reference_trips_none() -> None:
 @pytest.mark.parametrize(
     ("defect", "expected"),
     [
-        (lost_entry, {Invariant.BALANCED, Invariant.BALANCE}),
+        # What was given back stands after it in the same account, so its chain breaks there.
+        (lost_entry, {Invariant.BALANCED, Invariant.BALANCE, Invariant.CHAIN, Invariant.HASH}),
         (balance_overwritten, {Invariant.BALANCE}),
         (wallet_overwritten, {Invariant.BALANCE, Invariant.GRANTS}),
         (held_forgotten, {Invariant.HELD}),
-        (hold_lost, {Invariant.HELD}),
-        (captured_hold_lost, {Invariant.CAPTURE}),
+        (hold_lost, {Invariant.HELD, Invariant.ALLOCATED}),
+        (captured_hold_lost, {Invariant.CAPTURE, Invariant.REFUND}),
         (captured_without_debit, {Invariant.CAPTURE}),
-        (debit_renumbered, {Invariant.CHAIN, Invariant.BALANCE}),
-        (unbalanced, {Invariant.BALANCED}),
+        (debit_renumbered, {Invariant.CHAIN, Invariant.HASH}),
+        (unbalanced, {Invariant.BALANCED, Invariant.BALANCE, Invariant.CHAIN, Invariant.HASH}),
         (drawn_twice, {Invariant.GRANTS}),
         (grant_refilled, {Invariant.GRANTS}),
+        (description_rewritten, {Invariant.HASH}),
+        (head_forgotten, {Invariant.HASH}),
+        (allocation_forgotten, {Invariant.ALLOCATED}),
+        (member_freed, {Invariant.MEMBERS}),
+        (ceiling_reset, {Invariant.MEMBERS}),
     ],
 )
 def test_a_defect_trips_exactly_its_invariants(
