@@ -80,6 +80,9 @@ ALL_DRAWS = select(DRAWS)
 
 _MEMBERS = select(MEMBERS).order_by(MEMBERS.c.organisation_id, MEMBERS.c.member)
 MEMBERS_OF = _MEMBERS.where(MEMBERS.c.organisation_id.in_(bindparam("the_organisations", expanding=True)))
+MEMBER = select(MEMBERS).where(
+    MEMBERS.c.organisation_id == bindparam("the_organisation"), MEMBERS.c.member == bindparam("the_member")
+)
 MEMBERSHIPS_OF = _MEMBERS.where(MEMBERS.c.member.in_(bindparam("the_members", expanding=True)))
 ALL_MEMBERS = _MEMBERS
 PAYERS = select(MEMBERS.c.member, MEMBERS.c.organisation_id).where(
