@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -24,63 +25,95 @@ from swath_quota.store.statements import ACCOUNTS, GRANTS, HOLDS, MEMBERS
 Rows = Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Question:
-    """A statement on each database."""
-
-    table: Table
-    columns: tuple[str, ...]
-    postgresql: bytes
-    sqlite: Any
-
-
-def _among(names: str, *, sqlite: bool) -> str:
-    return f"IN (SELECT value FROM json_each(:{names}))" if sqlite else f"= ANY(%({names})s::text[])"
+def among(names: str, *, sqlite: bool) -> str:
+    """Of a column: its value is one of a JSON document's. The statement is the same for any number of them."""
+    if sqlite:
+        return f"IN (SELECT value FROM json_each(:{names}))"
+    return f"= ANY(ARRAY(SELECT json_array_elements_text(%({names})s::json)))"
 
 
 def _wallets(*, sqlite: bool) -> str:
-    """Those asked for by id, and those that members have chosen to pay from."""
-    by_id = "SELECT value FROM json_each(:ids)" if sqlite else "SELECT unnest(%(ids)s::text[])"
-    chosen = f"SELECT organisation_id FROM members WHERE member {_among('choosing', sqlite=sqlite)} AND is_default"
+    """Of a column: it is one of the accounts asked for by id, or one that a member has chosen to pay from."""
+    by_id = "SELECT value FROM json_each(:ids)" if sqlite else "SELECT json_array_elements_text(%(ids)s::json)"
+    chosen = f"SELECT organisation_id FROM members WHERE member {among('choosing', sqlite=sqlite)} AND is_default"  # noqa: S608 - words of ours
     return f"IN ({by_id} UNION {chosen})" if sqlite else f"= ANY(ARRAY({by_id} UNION {chosen}))"
 
 
-def _question(table: Table, where: str, *names: str, locks: bool = False) -> Question:
-    """`where` may say ``{wallets}`` and ``{among:…}``."""
-    columns = names or tuple(column.name for column in table.c)
-    listed = ", ".join(f'"{name}"' for name in columns)
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """Which rows of a table are wanted; `where` may say ``{wallets}`` and ``{holds}``, ``{choosing}``, ``{spenders}``."""
 
-    def said(*, sqlite: bool) -> str:
-        found = where.replace("{wallets}", _wallets(sqlite=sqlite))
-        for given in ("holds", "choosing", "spenders"):
-            found = found.replace("{among:" + given + "}", _among(given, sqlite=sqlite))
-        return f"SELECT {listed} FROM {table.name} WHERE {found}"  # noqa: S608 - words of ours
+    table: Table
+    where: str
 
-    # SQLite has no FOR UPDATE: its writer is alone.
-    typed = text(said(sqlite=True)).columns(*(table.c[name] for name in columns))
-    return Question(table, columns, (said(sqlite=False) + (" FOR UPDATE" if locks else "")).encode(), typed)
+    def statement(self, *, sqlite: bool) -> str:
+        """A statement that finds them."""
+        given = {name: among(name, sqlite=sqlite) for name in ("holds", "choosing", "spenders")}
+        where = self.where.format(wallets=_wallets(sqlite=sqlite), **given)
+        columns = ", ".join(f'"{column.name}"' for column in self.table.c)
+        return f"SELECT {columns} FROM {self.table.name} WHERE {where}"  # noqa: S608 - words of ours
 
 
-PARTIES = _question(HOLDS, "id {among:holds}", "id", "account_id", "member")
-PAYERS = _question(MEMBERS, "member {among:choosing} AND is_default", "member", "organisation_id")
-_ACCOUNTS = "id {wallets} ORDER BY id"
-VIEW = _question(ACCOUNTS, _ACCOUNTS)
+_PARTIES = Question(HOLDS, "id {holds}")
+_ACCOUNTS = Question(ACCOUNTS, "id {wallets} ORDER BY id")
+#: What belongs to the accounts: who pays for whom, holds, live grants, memberships.
+_BELONGINGS = (
+    Question(MEMBERS, "member {choosing} AND is_default"),
+    Question(HOLDS, "id {holds}"),
+    Question(GRANTS, "account_id {wallets} AND remaining > 0"),
+    Question(MEMBERS, "member {spenders} AND organisation_id {wallets}"),
+)
+_SQLITE = {
+    one: text(one.statement(sqlite=True)).columns(*one.table.c) for one in (_PARTIES, _ACCOUNTS, *_BELONGINGS)
+}
+_POSTGRESQL_PARTIES = _PARTIES.statement(sqlite=False).encode()
+_POSTGRESQL_VIEW = _ACCOUNTS.statement(sqlite=False).encode()
 #: Rows are locked as they are found, which is in the order of their ids.
-LOCK = _question(ACCOUNTS, _ACCOUNTS, locks=True)
-PLACED = _question(HOLDS, "id {among:holds}")
-LIVE = _question(GRANTS, "account_id {wallets} AND remaining > 0")
-SPENDERS = _question(MEMBERS, "member {among:spenders} AND organisation_id {wallets}")
+_POSTGRESQL_LOCK = _POSTGRESQL_VIEW + b" FOR UPDATE"
+_POSTGRESQL_BELONGINGS = (
+    "SELECT "
+    + ", ".join(
+        f"(SELECT json_agg(found) FROM ({one.statement(sqlite=False)}) AS found)"  # noqa: S608 - words of ours
+        for one in _BELONGINGS
+    )
+).encode()
 
 
-def ask(connection: Connection, questions: Sequence[Question], values: dict[str, Iterable[str]]) -> list[Rows]:
-    """The rows that each question finds, asked one after the other."""
-    lists = {name: sorted(given) for name, given in values.items()}
+def parties(connection: Connection, holds: Iterable[str]) -> Rows:
+    """The holds as they are, perhaps not to stay so: who pays for them never changes."""
+    values = {"holds": json.dumps(sorted(holds))}
     if connection.dialect.name == "sqlite":
-        documents = {name: json.dumps(given) for name, given in lists.items()}
-        return [connection.execute(one.sqlite, documents).all() for one in questions]
+        return connection.execute(_SQLITE[_PARTIES], values).all()
     with pipeline(connection) as driver:
-        cursors = [driver.cursor(row_factory=namedtuple_row).execute(one.postgresql, lists) for one in questions]
-    return [cursor.fetchall() for cursor in cursors]
+        cursor = driver.cursor(row_factory=namedtuple_row).execute(_POSTGRESQL_PARTIES, values)
+    return cursor.fetchall()
+
+
+def load(
+    connection: Connection, *, ids: set[str], choosing: set[str], holds: set[str], spenders: set[str], locks: bool
+) -> tuple[Rows, ...]:
+    """Accounts, payers, holds, live grants and memberships, in this order; with `locks`, the accounts locked first.
+
+    Parameters
+    ----------
+    ids
+        Of accounts.
+    choosing
+        Users whose choice of a wallet to pay from is wanted, with that wallet.
+    spenders
+        Users whose memberships in the organisations among the accounts are wanted.
+    """
+    given = {"ids": ids, "choosing": choosing, "holds": holds, "spenders": spenders}
+    values = {name: json.dumps(sorted(one)) for name, one in given.items()}
+    if connection.dialect.name == "sqlite":
+        # Without FOR UPDATE: its writer is alone.
+        return tuple(connection.execute(_SQLITE[one], values).all() for one in (_ACCOUNTS, *_BELONGINGS))
+    with pipeline(connection) as driver:
+        statement = _POSTGRESQL_LOCK if locks else _POSTGRESQL_VIEW
+        accounts = driver.cursor(row_factory=namedtuple_row).execute(statement, values)
+        belongings = driver.cursor().execute(_POSTGRESQL_BELONGINGS, values)
+    (found,) = belongings.fetchall()
+    return accounts.fetchall(), *([SimpleNamespace(**row) for row in part or ()] for part in found)
 
 
 @contextmanager

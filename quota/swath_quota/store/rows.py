@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -259,5 +259,9 @@ def membership_values(membership: Membership) -> dict[str, Any]:
 
 
 def _utc(at: Any) -> Any:
-    """A time as the driver or SQLAlchemy gave it: aware, but perhaps in the zone of the session; ``None`` is ``None``."""
-    return at if at is None or at.tzinfo is UTC else at.astimezone(UTC)
+    """A time as SQLAlchemy, the driver or a JSON document gives it; ``None`` is ``None``."""
+    if at is None:
+        return None
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)

@@ -61,8 +61,7 @@ class SqlUnit:
         settling = {one.hold for one in needs if one.settles}
         found = {one.hold for one in needs if one.hold}
         if found:
-            (parties,) = loading.ask(self._connection, [loading.PARTIES], {"holds": found})
-            for row in parties:
+            for row in loading.parties(self._connection, found):
                 ids.add(row.account_id)
                 spenders.add(row.member)
                 if row.id in settling:
@@ -277,13 +276,12 @@ class SqlUnit:
         where.extend(values)
 
     def _load(self, *, ids: set[str], choosing: set[str], holds: set[str], spenders: set[str], locks: bool) -> None:
-        asked = [loading.PAYERS, loading.LOCK if locks else loading.VIEW]
-        asked += [loading.PLACED, loading.LIVE, loading.SPENDERS]
-        values: dict[str, Iterable[str]] = {"ids": ids, "choosing": choosing, "holds": holds, "spenders": spenders}
-        payers, accounts, placed, grants, members = loading.ask(self._connection, asked, values)
+        accounts, payers, placed, grants, members = loading.load(
+            self._connection, ids=ids, choosing=choosing, holds=holds, spenders=spenders, locks=locks
+        )
         self._payers.update({name: name for name in choosing})
         self._payers.update({row.member: row.organisation_id for row in payers})
-        # An organisation chosen after the payers were read was locked too; one chosen no more is asked for when needed.
+        # An organisation chosen after the accounts were locked is asked for when it is needed.
         self._accounts.update(dict.fromkeys(ids))
         self._accounts.update({row.id: rows.account_of(row) for row in accounts})
         self._holds.update(dict.fromkeys(holds))

@@ -113,13 +113,7 @@ def _each(connection: Connection, one: Write, rows: list[Values]) -> None:
 
 
 def _together(connection: Connection, writes: Sequence[tuple[Write, list[Values]]]) -> None:
-    values: dict[str, Any] = {}
-    for one, rows in writes:
-        values[one.name] = json.dumps(rows)
-        if one.how is How.CHANGE:
-            # Keys apart, so that the rows are looked up in the index whatever the planner takes a document's length for.
-            for key in one.table.primary_key:
-                values[f"{one.name}_{key.name}"] = [row[key.name] for row in rows]
+    values = {one.name: json.dumps(rows) for one, rows in writes}
     statement = _whole_statement(tuple(one for one, _ in writes))
     with pipeline(connection) as driver:
         driver.cursor().execute(statement, values)
@@ -165,7 +159,10 @@ def _part(one: Write) -> str:
     rows = f"json_to_recordset(%({one.name})s::json) AS new({types})"
     if one.how is How.CHANGE:
         changes = ", ".join(f'"{name}" = new."{name}"' for name in one.changes)
-        found = " AND ".join(f"old.{key} = ANY(%({one.name}_{key})s) AND old.{key} = new.{key}" for key in keys)
+        # Found by the index, however long a document the planner reckons with.
+        (key,) = keys
+        told = f"SELECT json_array_elements(%({one.name})s::json) ->> '{key}'"
+        found = f"old.{key} = ANY(ARRAY({told})) AND old.{key} = new.{key}"
         return f"UPDATE {one.table.name} AS old SET {changes} FROM {rows} WHERE {found}"  # noqa: S608 - names of ours
     names, values = (", ".join(f'{p}"{name}"' for name in one.columns) for p in ("", "new."))
     return f"INSERT INTO {one.table.name} ({names}) SELECT {values} FROM {rows}" + _otherwise(one, keys)  # noqa: S608 - names of ours
