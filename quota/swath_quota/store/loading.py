@@ -28,7 +28,7 @@ Rows = Sequence[Any]
 def among(names: str, *, sqlite: bool) -> str:
     """Of a column: its value is one of a JSON document's. The statement is the same for any number of them."""
     if sqlite:
-        return f"IN (SELECT value FROM json_each(:{names}))"
+        return f"IN (SELECT value FROM json_each(:{names}))"  # noqa: S608 - words of ours
     return f"= ANY(ARRAY(SELECT json_array_elements_text(%({names})s::json)))"
 
 
@@ -41,7 +41,7 @@ def _wallets(*, sqlite: bool) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """Which rows of a table are wanted; `where` may say ``{wallets}`` and ``{holds}``, ``{choosing}``, ``{spenders}``."""
+    """Which rows of a table are wanted; `where` may say ``{wallets}``, ``{holds}``, ``{choosing}``, ``{spenders}``."""
 
     table: Table
     where: str
@@ -63,20 +63,16 @@ _BELONGINGS = (
     Question(GRANTS, "account_id {wallets} AND remaining > 0"),
     Question(MEMBERS, "member {spenders} AND organisation_id {wallets}"),
 )
-_SQLITE = {
-    one: text(one.statement(sqlite=True)).columns(*one.table.c) for one in (_PARTIES, _ACCOUNTS, *_BELONGINGS)
-}
+_SQLITE = {one: text(one.statement(sqlite=True)).columns(*one.table.c) for one in (_PARTIES, _ACCOUNTS, *_BELONGINGS)}
 _POSTGRESQL_PARTIES = _PARTIES.statement(sqlite=False).encode()
 _POSTGRESQL_VIEW = _ACCOUNTS.statement(sqlite=False).encode()
 #: Rows are locked as they are found, which is in the order of their ids.
 _POSTGRESQL_LOCK = _POSTGRESQL_VIEW + b" FOR UPDATE"
-_POSTGRESQL_BELONGINGS = (
-    "SELECT "
-    + ", ".join(
-        f"(SELECT json_agg(found) FROM ({one.statement(sqlite=False)}) AS found)"  # noqa: S608 - words of ours
-        for one in _BELONGINGS
-    )
-).encode()
+_FOUND = ", ".join(
+    f"(SELECT json_agg(found) FROM ({one.statement(sqlite=False)}) AS found)"  # noqa: S608 - words of ours
+    for one in _BELONGINGS
+)
+_POSTGRESQL_BELONGINGS = f"SELECT {_FOUND}".encode()
 
 
 def parties(connection: Connection, holds: Iterable[str]) -> Rows:

@@ -72,9 +72,7 @@ SAVE_HOLDS = Write(
 )
 ADD_GRANTS = Write(GRANTS, How.ADD)
 SAVE_GRANTS = Write(GRANTS, How.CHANGE, ("remaining", "held"))
-SAVE_MEMBERS = Write(
-    MEMBERS, How.PUT, ("role", "ceiling", "is_default", "period", "spent", "held", "removed_at")
-)
+SAVE_MEMBERS = Write(MEMBERS, How.PUT, ("role", "ceiling", "is_default", "period", "spent", "held", "removed_at"))
 ADD_TRANSACTIONS = Write(TRANSACTIONS, How.ADD)
 ADD_ENTRIES = Write(ENTRIES, How.ADD)
 ADD_DRAWS = Write(DRAWS, How.ADD)
