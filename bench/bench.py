@@ -24,7 +24,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "chaos"), str(ROOT / "tests")]
-from ledger_rates import bench_ledger  # noqa: E402 - it and the next use the tests' own modules, found through the line above
+from ledger_rates import bench_ledger  # noqa: E402 - it uses the tests' own modules, found through the line above
 from plain_swath import PlainSwath  # noqa: E402
 
 say = Console(highlight=False)

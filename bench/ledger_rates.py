@@ -22,7 +22,7 @@ from postgres_scratch import ScratchCluster, binaries
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.engine import make_url
-from swath_quota.bench import CASES, Case, Ledger, Work, ledger, measurement
+from swath_quota.bench import CASES, Case, Work, ledger, measurement
 
 WALLETS = 10_000
 CLIENTS = 20
@@ -62,7 +62,18 @@ class Floor:
     def rate(self, *, hot: bool, seconds: float) -> float:
         """Transactions a second."""
         # Without vacuuming first: pgbench would look for the tables of its own script.
-        command = [self._pgbench, "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-f", self._scripts[hot]]
+        command: list[str | Path] = [
+            self._pgbench,
+            "-n",
+            "-M",
+            "prepared",
+            "-c",
+            str(CLIENTS),
+            "-j",
+            "2",
+            "-f",
+            self._scripts[hot],
+        ]
         command += ["-T", str(max(1, round(seconds))), *self._where]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         found = _TPS.search(ran.stdout)
@@ -129,15 +140,21 @@ def _print(say: Console, rates: dict[Key, float], bare: dict[bool, float], *, ro
     for column in ("one / many", "many / pgbench", "one / pgbench's one row"):
         table.add_column(column)
     if bare:
-        table.add_row("pgbench", "UPDATE + INSERT", _count(bare[False]), _count(bare[True]), _ratio(bare[True], bare[False]))
+        table.add_row(
+            "pgbench", "UPDATE + INSERT", _count(bare[False]), _count(bare[True]), _ratio(bare[True], bare[False])
+        )
     for name in dict.fromkeys(name for name, _ in rates):
         for work in Work:
             many, one = (rates[name, Case(work=work, hot=hot)] for hot in (False, True))
+            transactions = 2 if work is Work.SETTLE else 1
             # A check writes nothing, so pgbench's transaction is no measure of it.
-            beside = [_ratio(many, bare[False]), _ratio(one, bare[True])] if bare and work is not Work.CHECK else []
+            has_floor = bare and work is not Work.CHECK
+            beside = [_ratio(transactions * rate, bare[hot]) for rate, hot in ((many, False), (one, True)) if has_floor]
             table.add_row(name, work, _count(many), _count(one), _ratio(one, many), *beside)
     say.print(table)
-    say.print(f"hold + capture counts pairs, two durable transactions each; load now {os.getloadavg()[0]:.1f}; books audited")
+    say.print(
+        f"hold + capture counts pairs, two durable transactions each; load now {os.getloadavg()[0]:.1f}; books audited"
+    )
 
 
 def _count(rate: float) -> str:

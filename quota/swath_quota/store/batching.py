@@ -30,7 +30,9 @@ class Piece:
         """Whether it is durable. When not, and without an error, nothing of it was stored."""
         self.result: Any = None
         self.error: BaseException | None = None
-        self._told = threading.Event()
+        # A bare lock, held until told: an Event makes two more, and takes them in turn, for each who waits.
+        self._told = threading.Lock()
+        self._told.acquire()
         self._leads = False
 
     def attempt(self, unit: Any) -> tuple[Any, BaseException | None]:
@@ -50,11 +52,11 @@ class Piece:
     def tell(self, *, leads: bool) -> None:
         """Wake the thread that waits: its piece was done, or it is its turn to lead."""
         self._leads = leads
-        self._told.set()
+        self._told.release()
 
     def wait(self) -> bool:
         """Until told; whether to lead."""
-        self._told.wait()
+        self._told.acquire()
         return self._leads
 
 

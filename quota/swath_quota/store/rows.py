@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -25,8 +26,8 @@ def account_of(row: Row[Any]) -> Account:
         held=row.held,
         sequence=row.sequence,
         head=row.head,
-        refresh_at=row.refresh_at,
-        created_at=row.created_at,
+        refresh_at=_utc(row.refresh_at),
+        created_at=_utc(row.created_at),
     )
 
 
@@ -74,9 +75,9 @@ def hold_of(row: Row[Any]) -> Hold:
         captured=row.captured,
         usage=row.usage,
         reason=row.reason,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        resolved_at=row.resolved_at,
+        created_at=_utc(row.created_at),
+        expires_at=_utc(row.expires_at),
+        resolved_at=_utc(row.resolved_at),
     )
 
 
@@ -126,9 +127,9 @@ def grant_of(row: Row[Any]) -> Grant:
         scope=scope_of(row.scope),
         description=row.description,
         granted_by=row.granted_by,
-        created_at=row.created_at,
-        effective_at=row.effective_at,
-        expires_at=row.expires_at,
+        created_at=_utc(row.created_at),
+        effective_at=_utc(row.effective_at),
+        expires_at=_utc(row.expires_at),
     )
 
 
@@ -235,8 +236,8 @@ def membership_of(row: Row[Any]) -> Membership:
         spent=row.spent,
         held=row.held,
         added_by=row.added_by,
-        added_at=row.added_at,
-        removed_at=row.removed_at,
+        added_at=_utc(row.added_at),
+        removed_at=_utc(row.removed_at),
     )
 
 
@@ -255,3 +256,12 @@ def membership_values(membership: Membership) -> dict[str, Any]:
         "added_at": membership.added_at,
         "removed_at": membership.removed_at,
     }
+
+
+def _utc(at: Any) -> Any:
+    """A time as SQLAlchemy, the driver or a JSON document gives it; ``None`` is ``None``."""
+    if at is None:
+        return None
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)

@@ -11,11 +11,11 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from swath_service.errors import Unavailable
 
@@ -46,6 +46,7 @@ class SqlBooks:
         # SQLite makes waiting writers poll; within one process they queue here instead, which is fair and faster.
         self._gate: Any = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
         self._batcher = Batcher(self._together, lanes=_LANES[engine.dialect.name])
+        self._viewers = Batcher(self._viewed_together, lanes=_LANES[engine.dialect.name])
 
     def run(self, work: Callable[[Unit], T], *, needs: Needs | None = None) -> T:
         if needs is not None:
@@ -96,16 +97,41 @@ class SqlBooks:
         raise _unavailable(why)
 
     def read(self, work: Callable[[Reader], T], *, needs: Needs | None = None) -> T:
-        options: dict[str, Any] = {WRITES: False}
-        if self.engine.dialect.name == "postgresql":
-            options["isolation_level"] = "REPEATABLE READ"
+        if needs is not None:
+            piece = self._viewers.do(Piece(work=work, needs=needs))
+            if piece.error is not None:
+                raise piece.error
+            if piece.done:
+                result: T = piece.result
+                return result
         try:
-            with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            with self._view() as connection:
                 return work(SqlUnit(connection))
         except DBAPIError as error:
             if not _passing(error):
                 raise
             raise _unavailable(type(error.orig).__name__) from error
+
+    def _viewed_together(self, pieces: list[Piece]) -> None:
+        """Do `pieces`, which only read, on one view; when that fails none is done, and each is done alone."""
+        try:
+            with self._view() as connection:
+                unit = SqlUnit(connection)
+                unit.prepare((piece.needs for piece in pieces), locks=False)
+                results = [piece.attempt(unit) for piece in pieces]
+        except DBAPIError as error:
+            log.info("a view for %d pieces failed: %s", len(pieces), type(error.orig).__name__)
+            return
+        for piece, (result, wrong) in zip(pieces, results, strict=True):
+            piece.settle(result, wrong)
+
+    @contextmanager
+    def _view(self) -> Iterator[Connection]:
+        options: dict[str, Any] = {WRITES: False}
+        if self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
 
     def answers(self) -> bool:
         try:

@@ -1,14 +1,14 @@
 """Every statement of the store, built once: building one anew costs more than running it.
 
-Values go in by name. Those of a row that is changed are called as their columns; those it is found by begin with
-``the_``.
+Values go in by name; those that rows are found by begin with ``the_``. What is written stands in `writing`, and what
+many pieces of work share in `loading`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, bindparam, exists, func, insert, select, update
+from sqlalchemy import Insert, Select, Table, bindparam, exists, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from swath_quota.domain.grants import GrantKind
@@ -22,11 +22,6 @@ def _table(row: Any) -> Table:
     return table
 
 
-def _changes(table: Table, *names: str) -> Any:
-    """An update of one row, found by ``the_id``."""
-    return update(table).where(table.c.id == bindparam("the_id")).values({name: bindparam(name) for name in names})
-
-
 ACCOUNTS, HOLDS, GRANTS = _table(AccountRow), _table(HoldRow), _table(GrantRow)
 ENTRIES, TRANSACTIONS, DRAWS, MEMBERS = (_table(row) for row in (EntryRow, TransactionRow, DrawRow, MemberRow))
 _OPEN = HOLDS.c.status == HoldStatus.HELD
@@ -37,7 +32,6 @@ ACCOUNT = select(ACCOUNTS).where(ACCOUNTS.c.id == bindparam("the_id"))
 LOCK = (
     select(ACCOUNTS).where(ACCOUNTS.c.id.in_(bindparam("the_ids", expanding=True))).order_by(ACCOUNTS.c.id)
 ).with_for_update()
-SAVE_ACCOUNT = _changes(ACCOUNTS, "tier", "balance", "held", "sequence", "head", "refresh_at")
 ALL_ACCOUNTS = select(ACCOUNTS).order_by(ACCOUNTS.c.id)
 TIERS = select(ACCOUNTS.c.tier).where(ACCOUNTS.c.tier.is_not(None)).distinct()
 _OPEN_ACCOUNTS: dict[str, Insert] = {
@@ -46,11 +40,6 @@ _OPEN_ACCOUNTS: dict[str, Insert] = {
 }
 
 HOLD_IN = select(HOLDS).where(HOLDS.c.id.in_(bindparam("the_ids", expanding=True)))
-PAYERS_OF_HOLDS = select(HOLDS.c.account_id).where(HOLDS.c.id.in_(bindparam("the_ids", expanding=True))).distinct()
-ADD_HOLD = insert(HOLDS)
-SAVE_HOLD = _changes(
-    HOLDS, "amount", "allocations", "status", "captured", "usage", "reason", "expires_at", "resolved_at"
-)
 OVERDUE = (
     select(HOLDS)
     .where(_OPEN, HOLDS.c.expires_at <= bindparam("now"))
@@ -61,8 +50,6 @@ OVERDUE_OF_ACCOUNT = OVERDUE.where(HOLDS.c.account_id == bindparam("the_account"
 ALL_HOLDS = select(HOLDS)
 
 GRANT = select(GRANTS).where(GRANTS.c.id == bindparam("the_id"))
-ADD_GRANT = insert(GRANTS)
-SAVE_GRANT = _changes(GRANTS, "remaining", "held")
 LIVE_GRANTS = select(GRANTS).where(
     GRANTS.c.account_id.in_(bindparam("the_accounts", expanding=True)), GRANTS.c.remaining > 0
 )
@@ -75,32 +62,19 @@ ALLOWANCE_GIVEN = select(func.coalesce(func.sum(GRANTS.c.amount), 0)).where(
     GRANTS.c.period == bindparam("the_period"),
 )
 ALL_GRANTS = select(GRANTS)
-ADD_DRAWS = insert(DRAWS)
 ALL_DRAWS = select(DRAWS)
 
 _MEMBERS = select(MEMBERS).order_by(MEMBERS.c.organisation_id, MEMBERS.c.member)
 MEMBERS_OF = _MEMBERS.where(MEMBERS.c.organisation_id.in_(bindparam("the_organisations", expanding=True)))
+MEMBER = select(MEMBERS).where(
+    MEMBERS.c.organisation_id == bindparam("the_organisation"), MEMBERS.c.member == bindparam("the_member")
+)
 MEMBERSHIPS_OF = _MEMBERS.where(MEMBERS.c.member.in_(bindparam("the_members", expanding=True)))
 ALL_MEMBERS = _MEMBERS
 PAYERS = select(MEMBERS.c.member, MEMBERS.c.organisation_id).where(
     MEMBERS.c.member.in_(bindparam("the_members", expanding=True)), MEMBERS.c.is_default
 )
-_MEMBER_CHANGES = ("role", "ceiling", "is_default", "period", "spent", "held", "removed_at")
-
-
-def _save_members(dialect: Any) -> Any:
-    statement = dialect.insert(MEMBERS)
-    return statement.on_conflict_do_update(
-        index_elements=[MEMBERS.c.organisation_id, MEMBERS.c.member],
-        set_={name: statement.excluded[name] for name in _MEMBER_CHANGES},
-    )
-
-
-SAVE_MEMBERS: dict[str, Any] = {"sqlite": _save_members(sqlite), "postgresql": _save_members(postgresql)}
-
 POSTED = select(exists().where(TRANSACTIONS.c.id == bindparam("the_id")))
-ADD_TRANSACTION = insert(TRANSACTIONS)
-ADD_ENTRIES = insert(ENTRIES)
 _ENTRIES: Select[Any] = select(
     ENTRIES, TRANSACTIONS.c.kind, TRANSACTIONS.c.reference, TRANSACTIONS.c.description, TRANSACTIONS.c.at
 ).join(TRANSACTIONS, TRANSACTIONS.c.id == ENTRIES.c.transaction_id)

@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select
 
-from swath_quota.domain.accounts import Account, is_organisation, platform_of, wallet_id, wallet_name
+from swath_quota.domain.accounts import Account, platform_of, wallet_id
 from swath_quota.domain.grants import Draw, Grant
 from swath_quota.domain.holds import Hold
 from swath_quota.domain.ledger import LedgerEntry, Posting, Transaction
 from swath_quota.domain.members import Membership
 from swath_quota.domain.ports import Needs
-from swath_quota.store import rows, statements, writing
+from swath_quota.store import loading, rows, statements, writing
 
 #: Rows that an audit fetches at a time.
 _PAGE = 1000
@@ -35,7 +35,7 @@ class SqlUnit:
         self._accounts: dict[str, Account | None] = {}
         self._holds: dict[str, Hold | None] = {}
         self._grants: dict[str, dict[str, Grant]] = {}
-        self._members: dict[str, dict[str, Membership]] = {}
+        self._members: dict[tuple[str, str], Membership | None] = {}
         self._payers: dict[str, str] = {}
         # What is to be written. Sets keep the order in which they were filled.
         self._changed_accounts: dict[str, None] = {}
@@ -51,23 +51,23 @@ class SqlUnit:
 
     # ---- many pieces of work in one transaction
 
-    def prepare(self, needs: Iterable[Needs]) -> None:
-        """Read and lock at once what pieces of work are going to touch."""
+    def prepare(self, needs: Iterable[Needs], *, locks: bool = True) -> None:
+        """Read, and with `locks` lock, at once what pieces of work are going to touch."""
         needs = tuple(needs)
-        self._load_payers({one.payer_of for one in needs if one.payer_of and not one.payer})
+        choosing = {one.payer_of for one in needs if one.payer_of and not one.payer}
+        ids = {wallet_id(one.payer or one.payer_of) for one in needs if one.payer or one.payer_of}
+        ids.update(*(one.also for one in needs))
+        spenders = {one.payer_of for one in needs if one.payer_of}
+        settling = {one.hold for one in needs if one.settles}
         found = {one.hold for one in needs if one.hold}
-        settling = {one.hold for one in needs if one.hold and one.settles}
-        accounts = {wallet_id(one.payer or self._payers[one.payer_of]) for one in needs if one.payer or one.payer_of}
-        for holds, settles in ((found - settling, False), (settling, True)):
-            payers = self._connection.scalars(statements.PAYERS_OF_HOLDS, {"the_ids": sorted(holds)}) if holds else ()
-            for payer in payers:
-                accounts |= {payer, platform_of(payer)} if settles else {payer}
-        accounts.update(*(one.also for one in needs))
-        self._load_accounts(accounts)
-        self._load_holds(found | {one.placing for one in needs if one.placing})
-        wallets = [account for account in accounts if account.startswith(("user:", "organisation:"))]
-        self._load_grants(wallets)
-        self._load_members({wallet_name(account) for account in wallets if is_organisation(account)})
+        if found:
+            for row in loading.parties(self._connection, found):
+                ids.add(row.account_id)
+                spenders.add(row.member)
+                if row.id in settling:
+                    ids.add(platform_of(row.account_id))
+        holds = found | {one.placing for one in needs if one.placing}
+        self._load(ids=ids, choosing=choosing, holds=holds, spenders=spenders, locks=locks)
 
     def attempt(self, work: Callable[[], Any]) -> Any:
         """Do `work`; when it raises, everything that it changed is as it was, and the error goes on."""
@@ -82,10 +82,10 @@ class SqlUnit:
             self._undo = None
 
     def flush(self) -> None:
-        """Write what was changed."""
+        """Write what was changed; where that saves a round trip, the transaction is ended with it."""
         accounts = (self._accounts[name] for name in sorted(self._changed_accounts))
         new_holds, holds = ([self._hold(name) for name in names] for names in (self._new_holds, self._changed_holds))
-        members = (self._members[organisation][member] for organisation, member in self._changed_members)
+        members = (self._members[key] for key in self._changed_members)
         changes = [
             (writing.SAVE_ACCOUNTS, [{"id": one.id, **rows.account_changes(one)} for one in accounts if one]),
             (writing.ADD_HOLDS, list(map(rows.hold_values, new_holds))),
@@ -95,7 +95,7 @@ class SqlUnit:
                 writing.SAVE_GRANTS,
                 [{"id": name, **rows.grant_changes(one)} for name, one in self._changed_grants.items()],
             ),
-            (writing.SAVE_MEMBERS, list(map(rows.membership_values, members))),
+            (writing.SAVE_MEMBERS, [rows.membership_values(one) for one in members if one]),
             (writing.ADD_TRANSACTIONS, list(map(rows.transaction_values, self._transactions))),
             (writing.ADD_ENTRIES, list(map(rows.entry_values, self._entries))),
             (writing.ADD_DRAWS, list(map(rows.draw_values, self._draws))),
@@ -132,9 +132,10 @@ class SqlUnit:
         return tuple(self._changed_grants.get(grant.id, grant) for grant in [*stored, *mine])
 
     def membership(self, organisation: str, member: str) -> Membership | None:
-        if organisation not in self._members:
-            self._load_members({organisation})
-        return self._members[organisation].get(member)
+        if (organisation, member) not in self._members:
+            row = self._first(statements.MEMBER, {"the_organisation": organisation, "the_member": member})
+            self._members[organisation, member] = rows.membership_of(row) if row else None
+        return self._members[organisation, member]
 
     def memberships(self, *, organisation: str | None = None, member: str | None = None) -> tuple[Membership, ...]:
         if organisation is not None:
@@ -240,10 +241,9 @@ class SqlUnit:
         self._put(self._new_grants if grant.id in self._new_grants else self._changed_grants, grant.id, grant)
 
     def save_membership(self, membership: Membership) -> None:
-        if membership.organisation not in self._members:
-            self._load_members({membership.organisation})
-        self._put(self._members[membership.organisation], membership.member, membership)
-        self._put(self._changed_members, (membership.organisation, membership.member), None)
+        key = membership.organisation, membership.member
+        self._put(self._members, key, membership)
+        self._put(self._changed_members, key, None)
 
     def add_draws(self, draws: Iterable[Draw]) -> None:
         self._append(self._draws, draws)
@@ -275,22 +275,32 @@ class SqlUnit:
             self._undo.append(lambda: where.__delitem__(slice(length, None)))
         where.extend(values)
 
+    def _load(self, *, ids: set[str], choosing: set[str], holds: set[str], spenders: set[str], locks: bool) -> None:
+        accounts, payers, placed, grants, members = loading.load(
+            self._connection, ids=ids, choosing=choosing, holds=holds, spenders=spenders, locks=locks
+        )
+        self._payers.update({name: name for name in choosing})
+        self._payers.update({row.member: row.organisation_id for row in payers})
+        # An organisation chosen after the accounts were locked is asked for when it is needed.
+        self._accounts.update(dict.fromkeys(ids))
+        self._accounts.update({row.id: rows.account_of(row) for row in accounts})
+        found = {row.id: rows.hold_of(row) for row in placed}
+        # A hold whose account is not locked may have been stored since, and does not stand still: it is asked for anew.
+        mine = {name: hold for name, hold in found.items() if wallet_id(hold.account) in self._accounts}
+        self._holds.update({name: mine.get(name) for name in holds if name in mine or name not in found})
+        # Of what is not locked nothing is remembered: it may have been chosen between two of the questions.
+        self._grants.update({name: {} for name in self._accounts})
+        for row in grants:
+            if row.account_id in self._grants:
+                self._grants[row.account_id][row.id] = rows.grant_of(row)
+        for row in members:
+            if row.organisation_id in self._accounts:
+                self._members[row.organisation_id, row.member] = rows.membership_of(row)
+
     def _load_accounts(self, names: set[str]) -> None:
         if names:
             found = {row.id: rows.account_of(row) for row in self._all(statements.LOCK, {"the_ids": sorted(names)})}
             self._accounts.update({name: found.get(name) for name in names})
-
-    def _load_holds(self, names: set[str]) -> None:
-        """Only once their accounts are locked: from here on they are what is remembered.
-
-        One that was stored after its account was looked for is not locked, and is not remembered.
-        """
-        if names:
-            found = {row.id: rows.hold_of(row) for row in self._all(statements.HOLD_IN, {"the_ids": sorted(names)})}
-            for name in names:
-                hold = found.get(name)
-                if hold is None or wallet_id(hold.account) in self._accounts:
-                    self._holds[name] = hold
 
     def _load_grants(self, wallets: Iterable[str]) -> None:
         wanted = sorted(wallets)
@@ -303,12 +313,6 @@ class SqlUnit:
             for grant in [*self._new_grants.values(), *self._changed_grants.values()]:
                 if wallet_id(grant.account) in wanted:
                     self._grants[wallet_id(grant.account)][grant.id] = grant
-
-    def _load_members(self, organisations: set[str]) -> None:
-        if organisations:
-            self._members.update({name: {} for name in organisations})
-            for row in self._all(statements.MEMBERS_OF, {"the_organisations": sorted(organisations)}):
-                self._members[row.organisation_id][row.member] = rows.membership_of(row)
 
     def _load_payers(self, members: set[str]) -> None:
         if members:

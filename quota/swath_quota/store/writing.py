@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Table
 from sqlalchemy.dialects import postgresql
 
+from swath_quota.store.loading import pipeline
 from swath_quota.store.statements import ACCOUNTS, DRAWS, ENTRIES, GRANTS, HOLDS, MEMBERS, TRANSACTIONS
 from swath_quota.store.tables import Moment
 
@@ -78,42 +79,43 @@ ADD_DRAWS = Write(DRAWS, How.ADD)
 
 
 def write(connection: Connection, writes: Sequence[tuple[Write, list[Values]]]) -> None:
-    """Write the rows of each, in this order; none comes twice.
+    """Write the rows of each, in this order, as the last thing that their transaction does; none comes twice.
+
+    On PostgreSQL the transaction is committed in the same round trip.
 
     Raises
     ------
+    DBAPIError
+        Also when a row that was to be changed is not there; nothing was written.
     RuntimeError
-        A row that was to be changed is not there.
+        The same on SQLite.
     """
     for one, rows in writes:
         for name in one.moments:
             for row in rows:
                 row[name] = _moment(row[name])
     if connection.dialect.name == "postgresql":
-        written = _together(connection, writes)
+        _together(connection, writes)
     else:
-        written = [_each(connection, one, rows) for one, rows in writes]
-    for (one, rows), number in zip(writes, written, strict=True):
-        if number != len(rows):
-            raise RuntimeError(f"{len(rows)} rows of {one.table.name} were to be written and {number} were")
+        for one, rows in writes:
+            _each(connection, one, rows)
 
 
-def _each(connection: Connection, one: Write, rows: list[Values]) -> int:
+def _each(connection: Connection, one: Write, rows: list[Values]) -> None:
     for name in one.documents:
         for row in rows:
             row[name] = json.dumps(row[name])
-    return connection.exec_driver_sql(_row_statement(one), rows).rowcount
+    written = connection.exec_driver_sql(_row_statement(one), rows).rowcount
+    if written != len(rows):
+        raise RuntimeError(f"{len(rows)} rows of {one.table.name} were to be written and {written} were")
 
 
-def _together(connection: Connection, writes: Sequence[tuple[Write, list[Values]]]) -> Sequence[int]:
-    values: dict[str, Any] = {}
-    for one, rows in writes:
-        values[one.name] = json.dumps(rows)
-        if one.how is How.CHANGE:
-            # Keys apart, so that rows are looked up in the index, whatever the planner takes a document's length for.
-            for key in one.table.primary_key:
-                values[f"{one.name}_{key.name}"] = [row[key.name] for row in rows]
-    return connection.exec_driver_sql(_whole_statement(tuple(one for one, _ in writes)), values).one()
+def _together(connection: Connection, writes: Sequence[tuple[Write, list[Values]]]) -> None:
+    values = {one.name: json.dumps(rows) for one, rows in writes}
+    statement = _whole_statement(tuple(one for one, _ in writes))
+    with pipeline(connection) as driver:
+        driver.cursor().execute(statement, values)
+        driver.commit()
 
 
 def _moment(value: datetime | None) -> str | None:
@@ -136,11 +138,16 @@ def _row_statement(one: Write) -> str:
 
 
 @cache
-def _whole_statement(writes: tuple[Write, ...]) -> str:
-    """PostgreSQL's, for all rows of all tables; it answers how many of each were written."""
+def _whole_statement(writes: tuple[Write, ...]) -> bytes:
+    """PostgreSQL's, for all rows of all tables. It fails unless as many were written as were told."""
     parts = ", ".join(f"{one.name} AS ({_part(one)} RETURNING 1)" for one in writes)
-    counts = ", ".join(f"(SELECT count(*) FROM {one.name})" for one in writes)  # noqa: S608 - names of ours
-    return f"WITH {parts} SELECT {counts}"
+    checks = ", ".join(
+        # Nothing but a cast fails by a value alone. It tells how many were written, and where.
+        f"(SELECT CASE WHEN count(*) = json_array_length(%({one.name})s::json) THEN count(*)"  # noqa: S608 - names of ours
+        f" ELSE (count(*) || ' rows by {one.name}')::bigint END FROM {one.name})"
+        for one in writes
+    )
+    return f"WITH {parts} SELECT {checks}".encode()
 
 
 def _part(one: Write) -> str:
@@ -150,7 +157,10 @@ def _part(one: Write) -> str:
     rows = f"json_to_recordset(%({one.name})s::json) AS new({types})"
     if one.how is How.CHANGE:
         changes = ", ".join(f'"{name}" = new."{name}"' for name in one.changes)
-        found = " AND ".join(f"old.{key} = ANY(%({one.name}_{key})s) AND old.{key} = new.{key}" for key in keys)
+        # Found by the index, however long a document the planner reckons with.
+        (key,) = keys
+        told = f"SELECT json_array_elements(%({one.name})s::json) ->> '{key}'"
+        found = f"old.{key} = ANY(ARRAY({told})) AND old.{key} = new.{key}"
         return f"UPDATE {one.table.name} AS old SET {changes} FROM {rows} WHERE {found}"  # noqa: S608 - names of ours
     names, values = (", ".join(f'{p}"{name}"' for name in one.columns) for p in ("", "new."))
     return f"INSERT INTO {one.table.name} ({names}) SELECT {values} FROM {rows}" + _otherwise(one, keys)  # noqa: S608 - names of ours
