@@ -13,6 +13,7 @@ from swath_quota.catalogue import load_prices, load_tiers
 from swath_quota.client.limits import FakeLimits
 from swath_quota.client.quotes import FakeQuotes
 from swath_quota.client.usage import FakeUsage
+from swath_quota.domain.added_value import AddedValueRequest
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.limit_ports import LimitStore
@@ -88,6 +89,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
         expires_in_seconds: int,
         payer: str | None = None,
         price_version: str | None = None,
+        added_value: AddedValueRequest | None = None,
     ) -> Hold | Refusal:
         placed = services.hold(
             self._actor,
@@ -99,6 +101,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
             expires_in_seconds=expires_in_seconds,
             payer=payer,
             price_version=price_version,
+            added_value=added_value,
         )
         return placed if isinstance(placed, Refusal) else placed.hold
 

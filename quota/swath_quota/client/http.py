@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -17,6 +18,7 @@ from swath_quota.client.limits import HttpLimits
 from swath_quota.client.quotes import HttpQuotes
 from swath_quota.client.usage import HttpUsage
 from swath_quota.domain.errors import Codes, NoSuchHold
+from swath_quota.domain.added_value import AddedValueRequest
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
@@ -77,8 +79,9 @@ class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
         expires_in_seconds: int,
         payer: str | None = None,
         price_version: str | None = None,
+        added_value: AddedValueRequest | None = None,
     ) -> Hold | Refusal:
-        body = {
+        body: dict[str, Any] = {
             "hold_id": hold_id,
             "account": account,
             "amount": amount,
@@ -92,6 +95,8 @@ class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
             "payer": payer,
             "price_version": price_version,
         }
+        if added_value is not None:
+            body["added_value"] = {**asdict(added_value), "per": str(added_value.per)}
         response = self._send("POST", "holds", body=body)
         if response.status_code == 402:
             return wire.refusal_of(_json(response))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 
+from swath_quota.catalogue import shipped_splits
+from swath_quota.domain.added_value import Splits
 from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
@@ -43,4 +45,5 @@ class Desk:
         object.__setattr__(self, "reports", reports_over or BooksReports(self.books))
 
     quotes: QuoteStore = field(default_factory=MemoryQuotes)
+    splits: Splits = field(default_factory=shipped_splits)
     estimators: Estimators = field(default_factory=Estimators)

@@ -49,7 +49,7 @@ HOLD_IN = select(HOLDS).where(HOLDS.c.id.in_(bindparam("the_ids", expanding=True
 PAYERS_OF_HOLDS = select(HOLDS.c.account_id).where(HOLDS.c.id.in_(bindparam("the_ids", expanding=True))).distinct()
 ADD_HOLD = insert(HOLDS)
 SAVE_HOLD = _changes(
-    HOLDS, "amount", "allocations", "status", "captured", "usage", "reason", "expires_at", "resolved_at"
+    HOLDS, "amount", "allocations", "status", "captured", "usage", "reason", "shares", "expires_at", "resolved_at"
 )
 OVERDUE = (
     select(HOLDS)
