@@ -43,6 +43,7 @@ from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
 from swath_quota.domain.limits import Degrade, Limit, LimitState, Origin, Standing, Taken, Window
 from swath_quota.domain.meters import EventResult, Outcome, Progress, UsageAnswer, UsagePage
 from swath_quota.domain.overrides import Override, Revocation
+from swath_quota.domain.payouts import Payout, PayoutStatement
 from swath_quota.domain.prices import Prices, price_run, price_sync
 from swath_quota.domain.quotes import Basis, Observation, ObservationSource, Quote, QuoteRequest, Reserved
 from swath_quota.domain.tiers import Terms, Tier, Tiers
@@ -93,7 +94,9 @@ __all__ = [
     "Outcome",
     "Override",
     "OverrideDiffers",
+    "Payout",
     "PayoutDiffers",
+    "PayoutStatement",
     "Per",
     "Prices",
     "Progress",

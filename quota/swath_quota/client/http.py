@@ -15,10 +15,11 @@ from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
 from swath_quota.client.limits import HttpLimits
+from swath_quota.client.payouts import HttpPayouts
 from swath_quota.client.quotes import HttpQuotes
 from swath_quota.client.usage import HttpUsage
-from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.added_value import AddedValueRequest
+from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
@@ -30,7 +31,7 @@ _TRY_AGAIN = frozenset({502, 503, 504})
 _FAMILIES = {status: kind for kind, status in STATUSES.items()}
 
 
-class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
+class HttpQuotaClient(HttpPayouts, HttpUsage, HttpLimits, HttpQuotes):
     """Keeps the promises of `QuotaClient` over HTTP; every call is idempotent, so every call is repeated on silence.
 
     Parameters

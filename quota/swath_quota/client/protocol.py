@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from swath_quota.client.limits import LimitCalls
+from swath_quota.client.payouts import PayoutsClient
 from swath_quota.client.quotes import QuotesClient
 from swath_quota.client.usage import UsageClient
 from swath_quota.domain.added_value import AddedValueRequest
@@ -17,7 +18,7 @@ from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 
-class QuotaClient(UsageClient, LimitCalls, QuotesClient, Protocol):
+class QuotaClient(PayoutsClient, UsageClient, LimitCalls, QuotesClient, Protocol):
     """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
 
     Promises

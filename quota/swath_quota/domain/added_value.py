@@ -4,7 +4,7 @@ The arithmetic, in whole millicredits, over
 
 - R, the price of the resources,
 - A, the added value: price times quantity, rounded half up,
-- D, the research discount: ``floor(A * discount / 100)``, borne by the platform's research budget and not by the author,
+- D, the research discount: ``floor(A * discount / 100)``, borne by the platform's research budget, not by the author,
 - H, what is held, which is the most that the payer pays.
 
 The payer pays ``min(R + A - D, H)``: resources first, and what is left of the hold for the added value. Where that is

@@ -8,7 +8,7 @@ from zlib import crc32
 from swath_quota.domain.accounts import ISSUER, PLATFORM_STRIPES, AccountKind, account_id, platform_of
 from swath_quota.domain.added_value import AddedValue, Shares, Splits, price_added, share_out
 from swath_quota.domain.holds import Hold
-from swath_quota.domain.ledger import Direction, Leg, transfer
+from swath_quota.domain.ledger import Direction, Leg, signed, transfer
 
 #: Pays research discounts. Below zero: minus everything that it ever paid.
 RESEARCH = account_id(AccountKind.ISSUER, "research")
@@ -46,7 +46,7 @@ def capture_legs(hold: Hold, *, payer: str) -> tuple[Leg, ...]:
 
 
 def due_of(hold: Hold, *, resources: int, usage: Mapping[str, float]) -> int:
-    """What `usage` costs the payer of `hold` when `resources` is the price of its resources; it may be over the hold."""
+    """What `usage` costs the payer of `hold`, whatever is held; `resources` is the price of its resources."""
     terms = hold.added_value
     if terms is None:
         return resources
@@ -60,6 +60,20 @@ def shares_of(splits: Splits, hold: Hold, *, resources: int, usage: Mapping[str,
     if terms is None:
         return None
     return share_out(terms, resources=resources, usage=usage, share=splits.share(terms), held=hold.amount)
+
+
+def is_earning(account: str) -> bool:
+    """Whether an account takes part in captures for the sake of added value alone."""
+    return account == RESEARCH or account.startswith((f"{AccountKind.AUTHOR}:", f"{AccountKind.PLATFORM}:fees."))
+
+
+def earning_changes(hold: Hold, *, payer: str) -> dict[str, int]:
+    """What the capture of `hold` changed on the accounts that `is_earning` names, by its shares."""
+    return {
+        leg.account_id: signed(leg.direction, leg.amount)
+        for leg in capture_legs(hold, payer=payer)
+        if is_earning(leg.account_id)
+    }
 
 
 def refund_legs(back: Shares, *, author: str, payer: str, balances: Mapping[str, int]) -> tuple[Leg, ...]:

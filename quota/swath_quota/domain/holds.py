@@ -173,9 +173,7 @@ def check_replay(
     return existing
 
 
-def capture(
-    hold: Hold, *, amount: int, usage: Mapping[str, float], at: datetime, shares: Shares | None = None
-) -> Hold:
+def capture(hold: Hold, *, amount: int, usage: Mapping[str, float], at: datetime, shares: Shares | None = None) -> Hold:
     """`hold` after `amount` of it was taken; `hold` itself when that was done before.
 
     Where nobody tells by `shares` how it is divided, all of it is for the resources, and nobody earns.

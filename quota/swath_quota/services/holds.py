@@ -283,9 +283,7 @@ def _under_ceiling(unit: Unit, hold: Hold, *, amount: int, now: datetime) -> boo
     return left is None or amount <= left
 
 
-def _resolve(
-    actor: Actor, desk: Desk, *, hold_id: str, step: Step, settles: bool = False, earns: bool = False
-) -> Hold:
+def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, settles: bool = False, earns: bool = False) -> Hold:
     """Change a hold by `step` under the lock of its wallet.
 
     And of the accounts that get something: the platform's when it `settles`, the author's too when somebody `earns`.

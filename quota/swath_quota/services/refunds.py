@@ -28,8 +28,8 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
     """Give back `amount` of what a hold captured, by default all, as a grant of the category *compensation*.
 
     Of an author's added value the author gives the own part back, as far as it was not paid out or given back before;
-    the platform bears the rest. The grant lasts as long as the longest-lasting grant that had paid, and at least 31 days. Idempotent by `hold_id`:
-    there is one refund a hold, and a replay answers it.
+    the platform bears the rest. The grant lasts as long as the longest-lasting grant that had paid, and at least 31
+    days. Idempotent by `hold_id`: there is one refund a hold, and a replay answers it.
 
     Returns
     -------

@@ -76,7 +76,9 @@ class TransactionRow(_Row, table=True):
 
     __tablename__ = "transactions"
     __table_args__ = (
-        CheckConstraint("kind IN ('allowance', 'grant', 'capture', 'lapse', 'refund', 'payout')", name="transactions_kind"),
+        CheckConstraint(
+            "kind IN ('allowance', 'grant', 'capture', 'lapse', 'refund', 'payout')", name="transactions_kind"
+        ),
         Index("transactions_reference", "reference"),
     )
 
