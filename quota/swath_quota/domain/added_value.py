@@ -32,6 +32,8 @@ _SECONDS_PER_HOUR = 3600
 #: Largest price that an author may ask, in millicredits: a million credits.
 MAX_PRICE = 10**9
 MAX_DISCOUNT = 99
+#: Levels of maturity, lowest first, as the marketplace has them.
+MATURITIES = ("prototype", "incubating", "verified", "validated", "operational")
 
 
 class Per(StrEnum):

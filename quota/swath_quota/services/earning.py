@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from swath_quota.domain.accounts import Account, wallet_id
-from swath_quota.domain.added_value import MAX_PRICE, AddedValue, AddedValueRequest
+from swath_quota.domain.added_value import MATURITIES, MAX_PRICE, AddedValue, AddedValueRequest
 from swath_quota.domain.checks import Checks
 from swath_quota.domain.earning import earners
 from swath_quota.domain.holds import Hold
@@ -14,7 +14,8 @@ from swath_quota.services.desk import Desk
 
 
 def freeze(desk: Desk, checks: Checks, asked: AddedValueRequest | None, *, member: str) -> AddedValue | None:
-    """What is asked, with the split in force; ``None`` where nobody asks, or the author is the one who spends.
+    """What is asked, with the split in force; ``None`` where nobody earns: no author asks, the author is the one
+    who spends, or the split has nothing for the version's maturity.
 
     Faults are noted in `checks`.
     """
@@ -23,13 +24,13 @@ def freeze(desk: Desk, checks: Checks, asked: AddedValueRequest | None, *, membe
     split = desk.splits.on(desk.clock().date())
     checks.name("added_value.author", value=asked.author)
     checks.integer("added_value.millicredits", value=asked.millicredits, least=1, most=MAX_PRICE)
-    if asked.maturity not in split.shares:
+    if asked.maturity not in MATURITIES:
         checks.fault(
             "added_value.maturity",
-            message=f"a version that is {asked.maturity[:40]!r} earns nothing",
-            mend="leave the added value out, or wait until it is one of " + ", ".join(split.shares),
+            message=f"{asked.maturity[:40]!r} is no level of maturity",
+            mend="use one of " + ", ".join(MATURITIES),
         )
-    if asked.author == member:
+    if asked.author == member or asked.maturity not in split.shares:
         return None
     return AddedValue(
         author=asked.author,
