@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from swath.contract.interface import Interface
-from swath.contract.types import Kind
+from swath.contract.kinds import Kind
 
 from swath_marketplace.domain.areas import box_km2, geojson_km2
 

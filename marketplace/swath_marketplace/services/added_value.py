@@ -9,8 +9,6 @@ from typing import Any
 
 from swath.contract.interface import Interface
 from swath.contract.semver import VersionRange
-from swath_quota.client import AddedValueRequest, price_added
-from swath_quota.client import Per as QuotaPer
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden, Invalid
 
@@ -74,12 +72,20 @@ class AddedValues:
         if per is not None:
             self._require_mature(algorithm)
         if per is Per.KM2 and not (algorithm.latest and has_area(Interface.from_dict(algorithm.latest.interface))):
-            raise _invalid("per", "the algorithm has no parameter that says for which area", mend="ask by run or CPU-hour")
+            raise _invalid(
+                "per", "the algorithm has no parameter that says for which area", mend="ask by run or CPU-hour"
+            )
         known = self._prices.of(algorithm.id)
         current = price_at(known, now)
-        if effective_at is None and known and current == known[-1] and (current.per, current.millicredits) == (
-            per,
-            millicredits,
+        if (
+            effective_at is None
+            and known
+            and current == known[-1]
+            and (current.per, current.millicredits)
+            == (
+                per,
+                millicredits,
+            )
         ):
             return self._book(algorithm)
         self._prices.add(
@@ -153,7 +159,11 @@ class AddedValues:
         level = self._maturity.level_of(version)
         if not level.may_earn:
             return None
-        area = area_of(Interface.from_dict(version.interface), parameters) if price.per is Per.KM2 else None
+        interface = Interface.from_dict(version.interface)
+        if price.per is Per.KM2 and not has_area(interface):
+            # An older version, from before there was an area to ask for.
+            return None
+        area = area_of(interface, parameters) if price.per is Per.KM2 else None
         if price.per is Per.KM2 and area is None:
             raise Invalid(
                 code="area-unknown",
@@ -196,29 +206,6 @@ class AddedValues:
         if exact is None:
             raise Invalid(code="not-a-version", message="a mark names one exact version", mend="for example 1.2.0")
         return self._registry.version(actor, path)
-
-
-def asked_of(terms: AddedValue | None) -> AddedValueRequest | None:
-    """The same for the quota service."""
-    if terms is None:
-        return None
-    per = QuotaPer(terms.per.value)
-    return AddedValueRequest(author=terms.author, per=per, millicredits=terms.millicredits, maturity=terms.maturity)
-
-
-def delivered(terms: AddedValue | None) -> dict[str, float]:
-    """What is reported, beside the resources, of a run that was delivered."""
-    if terms is None:
-        return {}
-    return {"runs": 1.0} | ({} if terms.area_km2 is None else {"area_km2": terms.area_km2})
-
-
-def added_at(terms: AddedValue | None, *, cpu_seconds: float, finished: bool = True) -> int:
-    """The added value, before any discount, of a run that used `cpu_seconds`, in millicredits."""
-    if terms is None:
-        return 0
-    usage = {"cpu_seconds": cpu_seconds} | (delivered(terms) if finished else {})
-    return price_added(QuotaPer(terms.per.value), terms.millicredits, usage)
 
 
 def _check(per: Per | None, *, millicredits: int, effective_at: datetime | None, now: datetime) -> None:
