@@ -21,12 +21,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from swath_quota.bench import Rates, measure
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "chaos"), str(ROOT / "tests")]
-from plain_swath import PlainSwath  # noqa: E402 - the tests' own modules, found through the line above
-from postgres_scratch import ScratchCluster  # noqa: E402
+from ledger_rates import bench_ledger  # noqa: E402 - it and the next use the tests' own modules, found through the line above
+from plain_swath import PlainSwath  # noqa: E402
 
 say = Console(highlight=False)
 NOTEBOOKS = {
@@ -123,26 +122,6 @@ def _bench_runs(swath: PlainSwath, python: Path, folder: Path, *, rounds: int) -
     say.print(table)
 
 
-def bench_holds(*, seconds: float) -> None:
-    """Holds a second, in process: SQLite and PostgreSQL."""
-    table = Table("database", "threads", "holds/s", "holds/s, one wallet", "hold + capture/s", title="ledger")
-
-    def row(rates: Rates) -> None:
-        figures = (rates.holds_per_second, rates.hot_holds_per_second, rates.settled_holds_per_second)
-        table.add_row(rates.database, str(rates.threads), *(f"{figure:,.0f}" for figure in figures))
-
-    with tempfile.TemporaryDirectory() as folder:
-        row(measure(f"sqlite:///{folder}/bench.sqlite", seconds=seconds))
-    cluster = ScratchCluster()
-    cluster.start()
-    try:
-        with cluster.database() as url:
-            row(measure(url, seconds=seconds))
-    finally:
-        cluster.stop()
-    say.print(table)
-
-
 def main() -> None:
     if sys.argv[1:2] == ["quotes"]:
         # A bench of minutes with options of its own, so not among those that run without being named.
@@ -154,7 +133,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("only", nargs="?", choices=["runs", "holds"], help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long each rate is measured")
+    parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
+    parser.add_argument("--ledger-rounds", type=int, default=3)
     data = Path(os.environ.get("SWATH_DATA", ROOT / ".swath" / "data"))
     parser.add_argument("--python", type=Path, default=data / "environments" / "eo" / "bin" / "python")
     options = parser.parse_args()
@@ -162,7 +142,7 @@ def main() -> None:
     if options.only in (None, "runs"):
         bench_runs(options.python.absolute(), rounds=options.rounds)
     if options.only in (None, "holds"):
-        bench_holds(seconds=options.seconds)
+        bench_ledger(say, seconds=options.seconds, rounds=options.ledger_rounds)
 
 
 if __name__ == "__main__":

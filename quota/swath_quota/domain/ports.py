@@ -62,6 +62,10 @@ class Reader(Protocol):
         """Every grant a wallet ever got, in the order of creation."""
         ...
 
+    def live_grants(self, account: str) -> tuple[Grant, ...]:
+        """The grants of a wallet of which something remains."""
+        ...
+
     def membership(self, organisation: str, member: str) -> Membership | None: ...
 
     def memberships(self, *, organisation: str | None = None, member: str | None = None) -> tuple[Membership, ...]:
@@ -115,10 +119,6 @@ class Unit(Reader, Protocol):
 
     def save_hold(self, hold: Hold) -> None: ...
 
-    def live_grants(self, account: str) -> tuple[Grant, ...]:
-        """The grants of a wallet of which something remains."""
-        ...
-
     def save_membership(self, membership: Membership) -> None:
         """Store a membership, new or changed."""
         ...
@@ -152,8 +152,11 @@ class Books(Protocol):
         """
         ...
 
-    def read(self, work: Callable[[Reader], T]) -> T:
-        """Do `work`, which only reads, on one consistent view."""
+    def read(self, work: Callable[[Reader], T], *, needs: Needs | None = None) -> T:
+        """Do `work`, which only reads, on one consistent view, of an instant after it was asked for.
+
+        Work that tells its `needs` may share the view with other such work; nothing is locked.
+        """
         ...
 
     def answers(self) -> bool:

@@ -21,6 +21,7 @@ from swath_quota.services.progress import progress, usage_page
 from swath_quota.services.quotes import CoverageReport, Given, coverage, get_quote, observe, quote
 from swath_quota.services.refunds import refund
 from swath_quota.services.settling import settle
+from swath_quota.services.spendable import spendable_by
 from swath_quota.services.takes import give_back, take
 from swath_quota.services.wallets import price_list, statement, tier_list, wallet
 
@@ -59,6 +60,7 @@ __all__ = [
     "report_usage",
     "revoke",
     "settle",
+    "spendable_by",
     "standing",
     "statement",
     "sweep",

@@ -27,7 +27,7 @@ from swath_quota.domain.accounts import (
 from swath_quota.domain.errors import NoSuchWallet
 from swath_quota.domain.grants import ALLOWANCE_PRIORITY, Draw, Grant, GrantKind, lapse
 from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
-from swath_quota.domain.periods import month_of, next_month
+from swath_quota.domain.periods import first_of_month, month_of, next_month
 from swath_quota.domain.ports import Needs, Unit
 from swath_quota.services.desk import Desk
 
@@ -57,17 +57,19 @@ def on_wallet(
     def attempt(unit: Unit) -> tuple[T] | str:
         name = payer or unit.payer_of(user)
         account = unit.lock([wallet_id(name)]).get(wallet_id(name))
+        # The time after the lock: what others gave while we waited for it is not still to come.
+        now = desk.clock()
         if account is None or (account.is_stale(now) and not seen_to):
             return name
         return (work(unit, account, now),)
 
-    now, seen_to = desk.clock(), False
+    seen_to = False
     for _ in range(2):
         done = desk.books.run(attempt, needs=needs)
         if not isinstance(done, str):
             return done[0]
         # Apart from `work`, because it locks the issuer too, and rows are locked in one go in the order of their ids.
-        refresh(desk, done, now=now)
+        refresh(desk, done, now=desk.clock())
         seen_to = True
     raise Unavailable(code="wallet-unavailable", message="the wallet could not be opened", mend="try again")
 
@@ -142,7 +144,8 @@ def give_allowance(unit: Unit, account_id: str, *, desk: Desk, now: datetime) ->
             description=f"{tier.title}: allowance of {month}",
             granted_by="swath",
             created_at=now,
-            effective_at=now,
+            # Not from now on: another machine's clock may be a moment behind this one's.
+            effective_at=first_of_month(now),
             expires_at=next_month(now),
         ),
     )

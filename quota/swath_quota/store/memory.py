@@ -53,7 +53,8 @@ class MemoryBooks:
             self._contents = contents
             return result
 
-    def read(self, work: Callable[[Reader], T]) -> T:
+    def read(self, work: Callable[[Reader], T], *, needs: Needs | None = None) -> T:
+        del needs
         with self._lock:
             contents = self._contents
         return work(_MemoryUnit(contents))

@@ -91,7 +91,7 @@ class SqlBooks:
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - spreads retries, guards nothing
         raise _unavailable(why)
 
-    def read(self, work: Callable[[Reader], T]) -> T:
+    def read(self, work: Callable[[Reader], T], *, needs: Needs | None = None) -> T:
         options: dict[str, Any] = {WRITES: False}
         if self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"

@@ -18,7 +18,7 @@ from swath_quota.domain.holds import Hold
 from swath_quota.domain.ledger import LedgerEntry, Posting, Transaction
 from swath_quota.domain.members import Membership
 from swath_quota.domain.ports import Needs
-from swath_quota.store import rows, statements
+from swath_quota.store import rows, statements, writing
 
 #: Rows that an audit fetches at a time.
 _PAGE = 1000
@@ -83,27 +83,26 @@ class SqlUnit:
 
     def flush(self) -> None:
         """Write what was changed."""
-        run = self._connection.execute
-        if self._changed_accounts:
-            changed = (self._accounts[name] for name in sorted(self._changed_accounts))
-            self._change(statements.SAVE_ACCOUNT, {a.id: rows.account_changes(a) for a in changed if a})
-        if self._new_holds:
-            run(statements.ADD_HOLD, [rows.hold_values(self._hold(name)) for name in self._new_holds])
-        if self._changed_holds:
-            self._change(statements.SAVE_HOLD, {n: rows.hold_changes(self._hold(n)) for n in self._changed_holds})
-        if self._new_grants:
-            run(statements.ADD_GRANT, list(map(rows.grant_values, self._new_grants.values())))
-        if self._changed_grants:
-            self._change(statements.SAVE_GRANT, {n: rows.grant_changes(g) for n, g in self._changed_grants.items()})
-        if self._changed_members:
-            values = [rows.membership_values(self._members[org][member]) for org, member in self._changed_members]
-            # An organisation's account has the id that is its short name.
-            run(statements.SAVE_MEMBERS[self._connection.dialect.name], values)
-        if self._transactions:
-            run(statements.ADD_TRANSACTION, list(map(rows.transaction_values, self._transactions)))
-            run(statements.ADD_ENTRIES, list(map(rows.entry_values, self._entries)))
-        if self._draws:
-            run(statements.ADD_DRAWS, list(map(rows.draw_values, self._draws)))
+        accounts = (self._accounts[name] for name in sorted(self._changed_accounts))
+        new_holds, holds = ([self._hold(name) for name in names] for names in (self._new_holds, self._changed_holds))
+        members = (self._members[organisation][member] for organisation, member in self._changed_members)
+        changes = [
+            (writing.SAVE_ACCOUNTS, [{"id": one.id, **rows.account_changes(one)} for one in accounts if one]),
+            (writing.ADD_HOLDS, list(map(rows.hold_values, new_holds))),
+            (writing.SAVE_HOLDS, [{"id": one.id, **rows.hold_changes(one)} for one in holds]),
+            (writing.ADD_GRANTS, list(map(rows.grant_values, self._new_grants.values()))),
+            (
+                writing.SAVE_GRANTS,
+                [{"id": name, **rows.grant_changes(one)} for name, one in self._changed_grants.items()],
+            ),
+            (writing.SAVE_MEMBERS, list(map(rows.membership_values, members))),
+            (writing.ADD_TRANSACTIONS, list(map(rows.transaction_values, self._transactions))),
+            (writing.ADD_ENTRIES, list(map(rows.entry_values, self._entries))),
+            (writing.ADD_DRAWS, list(map(rows.draw_values, self._draws))),
+        ]
+        wanted = [(one, values) for one, values in changes if values]
+        if wanted:
+            writing.write(self._connection, wanted)
 
     # ---- reading
 
@@ -323,12 +322,6 @@ class SqlUnit:
 
     def _all(self, query: Select[Any], values: dict[str, Any]) -> Sequence[Row[Any]]:
         return self._connection.execute(query, values).all()
-
-    def _change(self, statement: Any, values: dict[str, dict[str, Any]]) -> None:
-        many = [{"the_id": row_id, **changes} for row_id, changes in values.items()]
-        changed = self._connection.execute(statement, many).rowcount
-        if changed != len(many):
-            raise RuntimeError(f"{len(many)} rows were to be changed and {changed} are there: {sorted(values)[:3]}")
 
     def _stream(self, query: Select[Any]) -> Iterator[Row[Any]]:
         return iter(self._connection.execution_options(yield_per=_PAGE).execute(query))
