@@ -16,6 +16,7 @@ from swath_marketplace.executors.protocol import StartFailed
 from swath_marketplace.services.holds import price_version_of
 from swath_marketplace.store.database import Database
 from swath_marketplace.testing import PREFIX, World, notebook
+from swath_quota.client import NoSuchAuthor
 
 CEILING = 375 + 500 + 2000
 #: A tenth of a degree on a side, on the equator: 12,308.9 km² a square degree.
@@ -56,8 +57,6 @@ async def ask(http: httpx.AsyncClient, what: str = "runs", *, who: str = "bob", 
 
 def earned(world: World, author: str = "ada") -> int:
     month = f"{datetime.now(UTC):%Y-%m}"
-    from swath_quota.client import NoSuchAuthor
-
     try:
         return world.quota.payouts(author, month).closing
     except NoSuchAuthor:
@@ -136,10 +135,15 @@ def test_the_price_in_force_is_that_which_began_last() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
 
     def made(sequence: int, days: int) -> AddedValuePrice:
-        begins = start + timedelta(days=days)
         return AddedValuePrice(
-            algorithm_id="a", sequence=sequence, per=Per.RUN, millicredits=1, set_by="ada", set_at=start, effective_at=begins
-        )  # fmt: skip
+            algorithm_id="a",
+            sequence=sequence,
+            per=Per.RUN,
+            millicredits=1,
+            set_by="ada",
+            set_at=start,
+            effective_at=start + timedelta(days=days),
+        )
 
     known = [made(1, 0), made(2, 10), made(3, 5), made(4, 10)]
     found = [price_at(known, start + timedelta(days=days)) for days in (-1, 0, 7, 10, 99)]
@@ -173,7 +177,7 @@ async def test_a_run_pays_what_was_quoted(http: httpx.AsyncClient, world: World)
 
 
 async def test_square_kilometres_are_those_of_the_box(http: httpx.AsyncClient, world: World) -> None:
-    area = "# Where\narea: BBox = " + repr(BOX) + "\n# Not an area\narea_km2: float = 1.0"
+    area = "# Where\narea: BBox = " + repr(BOX) + "\n# Not an area\narea_km2: float = 1.0\n# How many\nn: int = 3"
     await publish(http, parameters="from swath import BBox\n" + area)
     assert (await price(http, "km2", millicredits=100)).status_code == 200
     quote = (await ask(http, "quotes")).json()
@@ -188,7 +192,7 @@ async def test_square_kilometres_are_those_of_the_box(http: httpx.AsyncClient, w
 
 
 async def test_an_area_that_cannot_be_told_is_refused(http: httpx.AsyncClient) -> None:
-    await publish(http, parameters="from swath import BBox\n# Where\narea: BBox | None = None")
+    await publish(http, parameters="from swath import BBox\n# Where\narea: BBox | None = None\n# How many\nn: int = 3")
     await price(http, "km2", millicredits=100)
     refused = await ask(http)
     assert (refused.status_code, refused.json()["code"]) == (422, "area-unknown")
