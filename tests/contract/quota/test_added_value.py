@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
+from alembic import command
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 from swath_quota.client import (
     AddedValueRequest,
+    FakeQuotaClient,
     Fault,
     GrantCategory,
     Hold,
@@ -22,9 +28,16 @@ from swath_quota.client import (
     PurposeKind,
     Shares,
 )
+from swath_quota.domain.accounts import account_of_id
+from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
+from swath_quota.store.engine import WRITES
+from swath_quota.store.memory import MemoryBooks
+from swath_quota.store.migrate import config, migrate
+from swath_quota.store.usage_sql import SqlMeters
 from swath_service.errors import Invalid
 
 RUN = {"cpu_seconds": 3600.0, "memory_mb_seconds": 1024.0 * 3600, "runs": 1.0, "area_km2": 10.0}
+AT = datetime(2026, 5, 20, 12, tzinfo=UTC)
 #: By the shipped prices: 1.5 a CPU-hour, 1 a GB-hour, 2 a run.
 RESOURCES = 4_500
 
@@ -268,3 +281,84 @@ def test_many_captures_and_one_payout_at_once(rig: Any) -> None:
     assert len(paid) <= 1, "one id, one payout"
     assert balance(rig, "author:ada") + sum(paid) == count * 1_500
     sound(rig)
+
+
+# The audit, and the schema
+
+
+def earned_once(client: Any) -> Hold:
+    place(client, maturity="validated")
+    client.settle("r1", usage=RUN, fault=Fault.NONE)
+    found = client.get_hold("r1")
+    assert found.shares is not None
+    return cast(Hold, found)
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ({"author": 1_501, "fee": 1_499}, {"added-value-divided", "added-value-by-split"}),
+        ({"resources": 4_499, "added": 3_001, "fee": 1_501}, {"added-value-divided", "added-value-by-split"}),
+    ],
+)
+def test_a_share_that_is_not_by_the_split_is_found(change: dict[str, int], broken: set[str]) -> None:
+    books = MemoryBooks()
+    client = FakeQuotaClient(books=books)
+    found = earned_once(client)
+    assert found.shares is not None
+    wrong = replace(found, shares=replace(found.shares, **change))
+    books.run(lambda unit: unit.save_hold(wrong))
+    assert {str(breach.invariant) for breach in client.audit().breaches} == broken
+
+
+def test_an_earning_without_its_hold_is_found() -> None:
+    books = MemoryBooks()
+    client = FakeQuotaClient(books=books)
+    earned_once(client)
+    transaction = Transaction(
+        id="capture:ghost",
+        kind=TransactionKind.CAPTURE,
+        legs=transfer(source="issuer:research", target="author:ada", amount=5),
+        reference="ghost",
+        actor="nobody",
+        at=AT,
+    )
+    books.run(lambda unit: unit.open_accounts([account_of_id("issuer:research", at=AT)]))
+    books.run(lambda unit: unit.add_posting(post(transaction, unit.lock(["issuer:research", "author:ada"]))))
+    assert {str(breach.invariant) for breach in client.audit().breaches} == {"added-value-divided"}
+
+
+def test_what_is_there_survives_the_migration_both_ways(database_url: str, open_books: Any) -> None:
+    with open_books(database_url) as sql:
+        client = FakeQuotaClient(books=sql, meters=SqlMeters(sql.engine))
+        client.hold(
+            hold_id="old",
+            account="bob",
+            amount=9_000,
+            purpose=Purpose(kind=PurposeKind.RUN, reference="run"),
+            expires_in_seconds=60,
+        )
+        client.settle("old", usage=RUN, fault=Fault.NONE)
+        before = client.get_hold("old"), client.statement("bob")
+        _downgrade(sql.engine)
+        migrate(sql.engine)
+        assert (client.get_hold("old"), client.statement("bob")) == before
+        place(client)
+        assert client.settle("r1", usage=RUN, fault=Fault.NONE).added_value == 3_000
+        assert client.audit().ok
+        with pytest.raises(DBAPIError, match=r"append-only|refused"), sql.engine.begin() as connection:
+            connection.execute(text("UPDATE transactions SET kind = 'payout'"))
+
+
+def _downgrade(engine: Engine) -> None:
+    """Back to before there was any added value."""
+    chosen = config()
+    with engine.connect().execution_options(**{WRITES: True}) as connection:
+        if engine.dialect.name == "sqlite":
+            # As an upgrade does: a constraint is changed by making its table anew.
+            raw = connection.connection.driver_connection
+            assert raw is not None
+            raw.execute("PRAGMA foreign_keys = OFF")
+        with connection.begin():
+            chosen.attributes["connection"] = connection
+            command.downgrade(chosen, "reports")
