@@ -245,10 +245,16 @@ def _members(members: Iterable[Membership], holds: tuple[Hold, ...]) -> list[Bre
             held[hold.account, hold.member] += hold.amount
         elif hold.resolved_at:
             captured[hold.account, hold.member, month_of(hold.resolved_at)] += hold.captured
+    latest: defaultdict[tuple[str, str], str] = defaultdict(str)
+    for (account, member, month), amount in captured.items():
+        if amount:
+            latest[account, member] = max(latest[account, member], month)
     breaches = []
     for one in members:
-        due = held[one.organisation, one.member], captured[one.organisation, one.member, one.period]
-        if one.held != due[0] or one.spent < due[1]:
+        # A capture moves the period on, so what was captured last is never of a later month.
+        period = max(one.period, latest[one.organisation, one.member])
+        due = held[one.organisation, one.member], captured[one.organisation, one.member, period]
+        if one.held != due[0] or one.period != period or one.spent < due[1]:
             message = f"{one.held} held and {one.spent} spent in {one.period or 'no month'}; the holds say {due}"
             subject = f"{one.member} of {one.organisation}"
             breaches.append(Breach(invariant=Invariant.MEMBERS, subject=subject, message=message))
