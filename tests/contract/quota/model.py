@@ -156,7 +156,9 @@ class Model:
             self.wallets[wallet] = "small"
         for box in self.of(wallet):
             if box.over(now) and box.remaining > box.held:
-                self.draws[f"lapse:{wallet}:{now.isoformat()}", box.id] = box.remaining - box.held
+                key = (f"lapse:{wallet}:{now.isoformat()}", box.id)
+                # Again at the same instant, where a hold of it has ended since.
+                self.draws[key] = self.draws.get(key, 0) + box.remaining - box.held
                 self.minted -= box.remaining - box.held
                 box.remaining = box.held
         self.top_up(wallet, now)
