@@ -9,6 +9,8 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.services import service as jupyterhub_service
 from traitlets import default
 
+from swath_hub.metering.hubside import LabMetering
+
 _SERVICE_POLL_SECONDS = 3
 
 
@@ -41,6 +43,20 @@ class SwathHub(JupyterHub):  # type: ignore[misc]
         if task is not None:
             return await task
         return bool(await super().start_service(service_name, service, ssl_context))
+
+    async def start(self) -> None:
+        """As JupyterHub does; then the servers of the last start go on being metered."""
+        await super().start()
+        keeper = LabMetering.of(self).keeper
+        if keeper is not None:
+            await keeper.begin()
+
+    async def cleanup(self) -> None:
+        """Leave the meters as they are: the next start takes them up."""
+        metering: LabMetering | None = getattr(self, "swath_lab_metering", None)
+        if metering is not None and metering.keeper is not None:
+            await metering.keeper.end()
+        await super().cleanup()
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def configure(c: Any) -> None:
     _proxy(c, settings, state)
     _people(c, settings)
     _servers(c, settings)
+    _metering(c, settings, state)
     c.JupyterHub.services = managed_services(settings, state)
     if settings.extra_config:
         path = Path(settings.extra_config)
@@ -89,3 +90,12 @@ def _servers(c: Any, settings: HubSettings) -> None:
     c.Spawner.poll_interval = 10
     c.Spawner.start_timeout = 60
     c.Spawner.http_timeout = 60
+
+
+def _metering(c: Any, settings: HubSettings, state: State) -> None:
+    folder = settings.folder
+    c.LabMetering.quota_url = f"http://127.0.0.1:{state.ports['quota']}/services/quota/"
+    c.LabMetering.token_file = str(folder.lab_quota_token)
+    c.LabMetering.folder = str(folder.metering)
+    c.LabMetering.servers_folder = str(folder.servers)
+    c.JupyterHub.template_paths = [str(Path(__file__).with_name("templates"))]

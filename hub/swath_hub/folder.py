@@ -88,6 +88,16 @@ class DataFolder:
         return self.secrets / "users.json"
 
     @property
+    def lab_quota_token(self) -> Path:
+        """File of the token with which the hub holds and settles for JupyterLab servers."""
+        return self.secrets / "lab-quota-token"
+
+    @property
+    def metering(self) -> Path:
+        """Meters of JupyterLab servers, notices to their users, and why some were stopped."""
+        return self.hub / "metering"
+
+    @property
     def initial_password(self) -> Path:
         return self.secrets / "initial-password"
 

@@ -34,6 +34,8 @@ _SETTINGS: dict[str, object] = {
         "jpserver_extensions": {"jupyter_lsp": False},
     },
 }
+#: What users may change in JupyterLab's settings. A server whose credits are used up leaves so long to save.
+_DEFAULTS = {"@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 30}}
 #: Parts of JupyterLab's page that are not started: what asks everybody whether to fetch news, and what asks the server
 #: for language servers.
 _WITHOUT = (
@@ -100,6 +102,7 @@ def write(folder: Path, environments: list[Environment]) -> None:
     write_whole(settings / "jupyter_server_config.json", json.dumps(_SETTINGS, indent=1), mode=0o644)
     without = {"disabledExtensions": dict.fromkeys(_WITHOUT, True)}
     write_whole(page / "page_config.json", json.dumps(without, indent=1), mode=0o644)
+    write_whole(page / "default_setting_overrides.json", json.dumps(_DEFAULTS, indent=1), mode=0o644)
     for made in (folder, settings, page, kernels, *kernels.glob("*")):
         if made.is_dir():
             made.chmod(0o755)
@@ -107,7 +110,11 @@ def write(folder: Path, environments: list[Environment]) -> None:
 
 def _spec(environment: Environment) -> dict[str, object]:
     return {
-        "argv": [str(environment.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        # `swath.notices` shows what the hub has to say to the user; an environment without Swath starts all the same.
+        "argv": [
+            *(str(environment.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+            "--IPKernelApp.extra_extensions=swath.notices",
+        ],
         "display_name": environment.title,
         "language": "python",
         # The debugger listens on loopback, which users' servers share, without asking who connects.

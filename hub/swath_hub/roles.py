@@ -46,6 +46,18 @@ def load_roles() -> list[dict[str, Any]]:
             "services": ["marketplace"],
         },
         {
+            "name": "swath-dask-gateway",
+            "description": "Dask Gateway pays for clusters",
+            "scopes": [Scope.LEDGER.value, "access:services!service=quota"],
+            "services": ["dask-gateway"],
+        },
+        {
+            "name": "swath-lab",
+            "description": "The hub pays for JupyterLab servers",
+            "scopes": [Scope.LEDGER.value, "access:services!service=quota"],
+            "services": ["lab"],
+        },
+        {
             "name": "swath-archive",
             "description": "The archive keeps to callers' rates",
             "scopes": [Scope.STANDING.value, "access:services!service=quota"],

@@ -64,6 +64,11 @@ def dask_database_key(folder: Path) -> str:
     return kept(folder / "dask-database-key", lambda: base64.b64encode(secrets.token_bytes(32)).decode())
 
 
+def lab_quota_token(folder: Path) -> str:
+    """Token with which the hub itself holds and settles for JupyterLab servers."""
+    return kept(folder / "lab-quota-token", lambda: secrets.token_hex(32))
+
+
 def passphrase() -> str:
     """100 random bits that can be read out and typed: four groups of five, without look-alikes."""
     alphabet = "abcdefghjkmnpqrstvwxyz0123456789"

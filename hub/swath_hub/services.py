@@ -84,6 +84,7 @@ def managed_services(settings: HubSettings, state: State) -> list[dict[str, Any]
         command = [sys.executable, "-m", f"swath_{name}"]
         services.append(_service(name, ports[name], command=command, environment=own, cwd=folder.service(name)))
     services.append(_dask_gateway(settings, state))
+    services.append(_lab(settings))
     if settings.idle_timeout_seconds:
         services.append(_idle_culler(settings))
     return services
@@ -98,11 +99,17 @@ def _dask_gateway(settings: HubSettings, state: State) -> dict[str, Any]:
         environment={
             **settings.to_environment(),
             "SWATH_URL": state.url,
+            "SWATH_QUOTA_URL": f"http://127.0.0.1:{state.ports['quota']}/services/quota/",
             "DASK_GATEWAY_ENCRYPT_KEYS": secret.dask_database_key(folder.secrets),
             "DASK_GATEWAY_PROXY_TOKEN": secret.dask_proxy_token(folder.secrets),
         },
         cwd=folder.clusters,
     )
+
+
+def _lab(settings: HubSettings) -> dict[str, Any]:
+    """The hub itself, as the quota service knows it: a name and a token, and no process."""
+    return {"name": "lab", "api_token": secret.lab_quota_token(settings.folder.secrets), "display": False}
 
 
 def _idle_culler(settings: HubSettings) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from swath_hub.environment import user_environment
 from swath_hub.errors import OperatorError
 from swath_hub.folder import DataFolder
 from swath_hub.kernelspecs import JUPYTER, JUPYTER_SETTINGS
+from swath_hub.metering import notices
+from swath_hub.metering.spawning import MeteredSpawner
+from swath_hub.metering.usage import Reserved
 from swath_hub.ports import answers
 from swath_hub.state import load
 
@@ -33,7 +36,7 @@ _HUB_VARIABLES = ("JUPYTERHUB_", "MEM_LIMIT", "CPU_LIMIT")
 _GRACE_SECONDS = 5.0
 
 
-class SwathSpawner(Spawner):  # type: ignore[misc]
+class SwathSpawner(MeteredSpawner, Spawner):  # type: ignore[misc]
     """Starts ``jupyterhub-singleuser`` in bubblewrap, under a warden that the hub finds again after a restart."""
 
     data_folder = Unicode(help="The data folder of this copy.").tag(config=True)
@@ -74,19 +77,32 @@ class SwathSpawner(Spawner):  # type: ignore[misc]
         raise web.HTTPError(400, f"There is no profile {str(wanted)[:40]!r} for you; there is: {names}")
 
     async def get_options_form(self) -> str:
-        """A choice of sizes, when there is more than one."""
-        profiles = self.profile_list()
+        """A choice of sizes, when there is more than one; and why the last server was stopped, if it was."""
+        profiles, stopped = self.profile_list(), await self.stopped_box()
         if len(profiles) < 2:
-            return ""
+            return stopped
         options = "".join(
             f'<option value="{html.escape(one["name"])}">{html.escape(one["title"])}</option>' for one in profiles
         )
         choice = f'<select id="profile" name="profile" class="form-control">{options}</select>'
-        return f'<label for="profile">Size</label>{choice}'
+        return f'{stopped}<label for="profile">Size</label>{choice}'
 
     def options_from_form(self, formdata: dict[str, list[str]]) -> dict[str, Any]:
         chosen = formdata.get("profile", [])
         return {"profile": chosen[0]} if chosen else {}
+
+    def metered_size(self) -> tuple[str, Reserved]:
+        try:
+            profile = self.chosen_profile()
+        except web.HTTPError:
+            if not self.place:
+                raise
+            # It runs with a size that is offered no more.
+            profile = self.profile_list()[0]
+        return profile["title"], Reserved(memory_bytes=int(profile["memory_bytes"]), cpus=float(profile["cpus"]))
+
+    def metered_handle(self) -> dict[str, str]:
+        return {"place": self.place}
 
     @property
     def _house(self) -> sandboxes.House:
@@ -112,6 +128,7 @@ class SwathSpawner(Spawner):  # type: ignore[misc]
             "PATH": f"{binaries}:/usr/local/bin:/usr/bin:/bin",
             "JUPYTER_PATH": JUPYTER,
             "JUPYTER_CONFIG_PATH": JUPYTER_SETTINGS,
+            "SWATH_NOTICES": f"{notices.INSIDE}/{notices.FILE}",
             # Short, since a Unix socket's path may have 107 bytes; and gone with the sandbox.
             "JUPYTER_RUNTIME_DIR": "/tmp/jupyter",  # noqa: S108 - the sandbox's own /tmp
             # Threads of numerical libraries beyond the processors one may use only wait for each other.
@@ -124,6 +141,7 @@ class SwathSpawner(Spawner):  # type: ignore[misc]
         house, name = self._house, self.user.name
         folder, home = house.folder, Path("/home", name)
         homes.prepare(folder.homes / name, uid=house.uid(name))
+        told = [(self.metering.board.open(name), Path(notices.INSIDE))] if self.metering is not None else []
         sandbox = house.sandbox(
             user=name,
             argv=[*self.cmd, *self.get_args()],
@@ -132,7 +150,7 @@ class SwathSpawner(Spawner):  # type: ignore[misc]
             home=str(home),
             # Not the home: bubblewrap enters it before it becomes the user, to whom alone the home is open.
             cwd="/tmp",  # noqa: S108
-            ro_binds=[(folder.samples, home / "samples"), (folder.jupyter, Path(JUPYTER))],
+            ro_binds=[(folder.samples, home / "samples"), (folder.jupyter, Path(JUPYTER)), *told],
             rw_binds=[(folder.homes / name, home)],
         )
         size = sandboxes.Size(
@@ -157,6 +175,7 @@ class SwathSpawner(Spawner):  # type: ignore[misc]
         self.mem_limit, self.cpu_limit = int(profile["memory_bytes"]), float(profile["cpus"])
         try:
             place, go = self._prepared(profile)
+            await self.metered_as({"place": place.name})
             await asyncio.to_thread(go)
         except (SandboxError, OperatorError, ValueError, OSError) as error:
             self.log.exception("The server of %s did not start", self.user.name)
@@ -164,6 +183,7 @@ class SwathSpawner(Spawner):  # type: ignore[misc]
             raise web.HTTPError(500, text) from error
         self.place = place.name
         await self._wait_open(place)
+        await self.forget_stop()
         return self.ip, self.port
 
     async def _wait_open(self, place: Path) -> None:

@@ -6,6 +6,7 @@ Nothing heavy is imported before it is used: ``import swath`` costs milliseconds
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from types import ModuleType
 
@@ -129,3 +130,9 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+
+# In a Lab server's kernel the hub may have something to say; elsewhere the variable is not set.
+if "SWATH_NOTICES" in os.environ and "IPython" in sys.modules:
+    from swath import notices as _notices
+
+    _notices.watch()

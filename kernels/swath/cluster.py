@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from dask_gateway import GatewayCluster
 
 _WAIT_SECONDS = 60.0
+#: How texts begin that are no fault of the request.
+_REFUSALS = r"(quota-exceeded|credits-exhausted|member-ceiling|budget-too-small|quota-unreachable)\b"
 #: Clusters that are open. They are held here because a cluster that is garbage-collected closes itself on whatever
 #: thread that happens, and on the event loop's own thread it then waits for itself for ever.
 _open: set[Any] = set()
@@ -32,6 +35,8 @@ def cluster(
 
     It is your default Dask client's cluster from then on: what you `compute` runs there. Close it with ``close()`` or
     use it in a ``with`` statement; at the end of the kernel it closes by itself.
+
+    Where your limits or your wallet allow fewer workers than asked, you get those, and a warning that says why.
 
     Parameters
     ----------
@@ -52,7 +57,7 @@ def cluster(
     Raises
     ------
     Refused
-        You have as many clusters as one may have.
+        Your limits or your wallet say no; the text names the limit, what is in use where, and what would help.
     Invalid
         A size that this server does not offer.
     NotSignedIn, Unreachable
@@ -79,11 +84,32 @@ def cluster(
                 started.adapt(minimum=1, maximum=workers)
             else:
                 started.scale(workers)
-            started.get_client().wait_for_workers(1 if adaptive else workers, timeout=_WAIT_SECONDS)
+            started.get_client().wait_for_workers(1 if adaptive else _granted(started, workers), timeout=_WAIT_SECONDS)
         except BaseException:
             started.close()
             raise
     return started
+
+
+def _granted(started: Any, asked: int) -> int:
+    """How many workers the gateway grants of those asked for.
+
+    Raises
+    ------
+    Refused
+        None.
+    """
+    told = started.gateway.get_cluster(started.name).options
+    granted = min(asked, int(told.get("workers_granted", asked)))
+    if granted < 1:
+        raise _refusal(str(told.get("notice") or "there is no room for a worker"))
+    return granted
+
+
+def _refusal(text: str) -> Refused:
+    """The gateway's no; its text begins with a code and, in brackets, the limit."""
+    code = re.match(r"([a-z-]+)(?: \([a-z_.0-9]+\))?: ", text)
+    return Refused(text, code=code[1] if code else "cluster-refused")
 
 
 def _where() -> dict[str, Any]:
@@ -150,8 +176,9 @@ def _told(address: str) -> Any:
         raise
     except ValueError as error:
         # dask-gateway's word for 404 and 422: the text is the server's.
-        family = Refused if "as many as one may have" in str(error) else Invalid
-        raise family(str(error), code="cluster-refused") from error
+        if re.match(_REFUSALS, str(error)):
+            raise _refusal(str(error)) from error
+        raise Invalid(str(error), code="cluster-refused") from error
     except aiohttp.ClientResponseError as error:
         if error.status in (401, 403):
             raise NotSignedIn(

@@ -151,7 +151,7 @@ def assemble(
     runs.queue.rebuild(now=clock())
     events, cashier = EventLogs(folders), Cashier(quota, clock=clock)
     registry = _registry(settings, algorithms, clock=clock)
-    terms = TermsBook(getattr(quota, "standing", None))
+    terms = TermsBook(quota.standing)
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
     )

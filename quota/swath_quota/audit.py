@@ -37,7 +37,9 @@ def audit_database(url: str) -> AuditReport:
     engine = connect(url, create=False)
     try:
         check_schema(engine)
-        desk = Desk(books=SqlBooks(engine), tiers=load_tiers(), prices=load_prices(), meters=SqlMeters(engine))
+        # What was used is priced again: by the operator's own lists, where there are some.
+        prices = load_prices(read_settings().prices_file)
+        desk = Desk(books=SqlBooks(engine), tiers=load_tiers(), prices=prices, meters=SqlMeters(engine))
         return audit(_ACTOR, desk)
     finally:
         engine.dispose()

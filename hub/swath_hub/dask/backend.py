@@ -10,19 +10,17 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
-from dask_gateway_server import models
-from dask_gateway_server.backends.base import PublicException
 from dask_gateway_server.backends.local import UnsafeLocalBackend
 from swath_sandbox import Allow
-from traitlets import Bool, Integer, Unicode
+from traitlets import Bool, Unicode
 
 from swath_hub import sandboxes
+from swath_hub.dask import notices
 from swath_hub.environment import archive_environment
 from swath_hub.folder import DataFolder
 
 #: Where a cluster's processes see their working folder.
 WORK = "/run/dask"
-_LIVE = (models.ClusterStatus.PENDING, models.ClusterStatus.RUNNING)
 _MIB = 2**20
 
 
@@ -37,7 +35,6 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
     public_url = Unicode(help="Where clients find Swath.").tag(config=True)
     allow_no_bwrap = Bool(help="Start where bubblewrap can't be had.").tag(config=True)
     allow_no_cgroups = Bool(help="Start where control groups can't be had.").tag(config=True)
-    clusters_per_user = Integer(2, min=0, help="Clusters that one user may have at once.").tag(config=True)
 
     @property
     def _house(self) -> sandboxes.House:
@@ -47,20 +44,6 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
             archive=Path(self.archive_folder),
             allow=frozenset(one for one, given in allowed.items() if given),
         )
-
-    # ---- requests
-
-    async def start_cluster(self, user: Any, cluster_options: dict[str, Any]) -> str:
-        """Start a cluster, unless the user has as many as one may have."""
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", user.name):
-            raise PublicException(f"{user.name!r} is no user of this hub")
-        mine = await self.list_clusters(username=user.name, statuses=_LIVE)
-        if len(mine) >= self.clusters_per_user:
-            raise PublicException(
-                f"you have {len(mine)} Dask cluster(s), as many as one may have: close one, or wait until it idles out"
-                " (`dask_gateway.Gateway()` lists and stops them)"
-            )
-        return str(await super().start_cluster(user, cluster_options))
 
     async def do_setup(self) -> None:
         """End what an earlier gateway started and does not know any more."""
@@ -78,6 +61,10 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
         clusters: Path = self._house.folder.clusters
         return clusters / str(cluster.name)
 
+    def _told(self, cluster: Any) -> Path:
+        """What the cluster's owner is told; its processes may read it."""
+        return self._folder(cluster) / "told"
+
     def _place(self, cluster: Any, name: str) -> Path:
         return self._folder(cluster) / "wardens" / name
 
@@ -85,6 +72,7 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
         """The cluster's working folder, its TLS files the user's alone; wardens' files stay out of its sight."""
         folder, uid = self._folder(cluster), self._house.uid(cluster.username)
         (folder / "wardens").mkdir(parents=True, exist_ok=True, mode=0o700)
+        notices.prepare(self._told(cluster))
         work = folder / "work"
         work.mkdir(exist_ok=True, mode=0o700)
         for name, data in (("dask.crt", cluster.tls_cert), ("dask.pem", cluster.tls_key)):
@@ -122,7 +110,7 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
     def get_scheduler_command(self, cluster: Any) -> list[str]:
         command: list[str] = super().get_scheduler_command(cluster)
         at = command.index("--preload")
-        return [*command[:at], "--dashboard-prefix", self._dashboard_path(cluster), *command[at:]]
+        return [*command[:at], "--dashboard-prefix", self._dashboard_path(cluster), *notices.preload(), *command[at:]]
 
     def _dashboard_path(self, cluster: Any) -> str:
         """Where the dashboard is, on loopback as outside: below the cluster's name, which its owner alone is told."""
@@ -153,6 +141,7 @@ class SandboxBackend(UnsafeLocalBackend):  # type: ignore[misc]
             pythons=[Path(command[0])],
             home="/tmp/home",  # noqa: S108
             cwd="/tmp",  # noqa: S108
+            ro_binds=[(self._told(cluster), Path(notices.TOLD))] if self._told(cluster).is_dir() else [],
             rw_binds=[(self._folder(cluster) / "work", Path(WORK))],
         )
         cores = float(cluster.config.scheduler_cores if name == "scheduler" else cluster.config.worker_cores)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from dask_gateway_server.options import Float, Integer, Options, Select
+from swath_quota.client import HttpQuotaClient
 from traitlets.config import Config
 
 from swath_hub import kernelspecs
 from swath_hub.dask.auth import HubTokens
-from swath_hub.dask.backend import SandboxBackend
+from swath_hub.dask.metered import MeteredBackend
+from swath_hub.dask.quota import QuotaFactory
 from swath_hub.settings import HubSettings
 from swath_hub.state import State, load
 
@@ -28,8 +30,12 @@ def gateway_config() -> Config:
     c.DaskGateway.authenticator_class = HubTokens
     c.HubTokens.jupyterhub_service_name = SERVICE
     c.HubTokens.cache_max_age = 30
-    c.DaskGateway.backend_class = SandboxBackend
+    # The service's own token pays on users' wallets: it stands in no environment that a process could inherit.
+    token = os.environ.pop("JUPYTERHUB_API_TOKEN")
+    c.HubTokens.jupyterhub_api_token = token
+    c.DaskGateway.backend_class = MeteredBackend
     _backend(c, settings, state)
+    c.MeteredBackend.quota = quota_at(os.environ["SWATH_QUOTA_URL"], token)
     _clusters(c)
     if settings.extra_config:
         path = Path(settings.extra_config)
@@ -46,21 +52,26 @@ def _doors(c: Any, state: State) -> None:
 
 
 def _backend(c: Any, settings: HubSettings, state: State) -> None:
-    c.SandboxBackend.data_folder = str(settings.folder.root)
-    c.SandboxBackend.archive_folder = str(settings.archive_folder)
-    c.SandboxBackend.public_url = state.url
-    c.SandboxBackend.allow_no_bwrap = settings.allow_no_bwrap
-    c.SandboxBackend.allow_no_cgroups = settings.allow_no_cgroups
+    c.MeteredBackend.data_folder = str(settings.folder.root)
+    c.MeteredBackend.archive_folder = str(settings.archive_folder)
+    c.MeteredBackend.public_url = state.url
+    c.MeteredBackend.allow_no_bwrap = settings.allow_no_bwrap
+    c.MeteredBackend.allow_no_cgroups = settings.allow_no_cgroups
     # Clusters outlive a restart: their wardens are found again by what stands here, encrypted.
-    c.SandboxBackend.db_url = f"sqlite:///{settings.folder.hub / 'dask-gateway.sqlite'}"
-    c.SandboxBackend.db_encrypt_keys = [os.environ.pop("DASK_GATEWAY_ENCRYPT_KEYS")]
-    c.SandboxBackend.stop_clusters_on_shutdown = False
+    c.MeteredBackend.db_url = f"sqlite:///{settings.folder.hub / 'dask-gateway.sqlite'}"
+    c.MeteredBackend.db_encrypt_keys = [os.environ.pop("DASK_GATEWAY_ENCRYPT_KEYS")]
+    c.MeteredBackend.stop_clusters_on_shutdown = False
     # A restart of the hub must not cost a cluster, and takes longer than two missed heartbeats.
-    c.SandboxBackend.cluster_heartbeat_timeout = 90
-    c.SandboxBackend.cluster_status_period = 10
-    c.SandboxBackend.worker_status_period = 10
+    c.MeteredBackend.cluster_heartbeat_timeout = 90
+    c.MeteredBackend.cluster_status_period = 10
+    c.MeteredBackend.worker_status_period = 10
     folder = settings.folder.environments
-    c.SandboxBackend.cluster_options = lambda _user: cluster_options(folder)
+    c.MeteredBackend.cluster_options = lambda _user: cluster_options(folder)
+
+
+def quota_at(url: str, token: str) -> QuotaFactory:
+    """How the backend comes by its client. Few attempts: whoever waits is a user, and every call is repeated later."""
+    return lambda: HttpQuotaClient(url, token, timeout_seconds=5, attempts=3)
 
 
 def _clusters(c: Any) -> None:

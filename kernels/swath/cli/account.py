@@ -99,13 +99,27 @@ def wallet(
     account: Annotated[
         str | None, typer.Option("--account", help="Another wallet, such as organisation:acme, if you may see it.")
     ] = None,
+    pay_from: Annotated[
+        str | None,
+        typer.Option(
+            "--pay-from", metavar="WALLET", help="Pay from here on from this wallet: your name, or organisation:NAME."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what your wallet holds, until when it lasts, and what was taken from it."""
     from swath.client import session
     from swath.client import wallet as wallets
+    from swath.client.http import QUOTA
 
     api = session.connection()
+    if pay_from is not None:
+        chosen = api.json("PUT", f"{QUOTA}/wallet/payer", json={"payer": pay_from})
+        if as_json:
+            print_json(chosen)
+        else:
+            print(f"what you run from now on is paid from {chosen.get('payer')}")
+        return
     if month is not None:
         show_statement(wallets.statement(api, month, account=account), as_json=as_json)
         return

@@ -12,7 +12,6 @@ from swath_quota.client import HoldStatus, Prices, QuotaClient, Refusal, price_r
 from swath_service.errors import SwathError, Unavailable
 
 from swath_marketplace.domain import budgets, transitions
-from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.budgets import BUDGET_REACHED, CREDITS_EXHAUSTED, Account, Need, Price, Spending
 from swath_marketplace.domain.clock import Clock, iso
 from swath_marketplace.domain.runs import Checkpoint, Desired, Run
@@ -65,10 +64,6 @@ class BudgetWatch:
     def ending_seconds(self) -> float:
         """How long a run may go on after it has to be asked to checkpoint."""
         return budgets.ending_seconds(grace_seconds=self._grace_seconds, stop_seconds=self._executor.stop_seconds)
-
-    def least_hold(self, resources: Resources, prices: Prices) -> int:
-        """The least, in millicredits, with which a run of `resources` is worth starting."""
-        return budgets.least_hold(resources, _price(prices), seconds=self.ending_seconds)
 
     def due(self, run: Run) -> bool:
         """Whether it is time to look at `run` again."""

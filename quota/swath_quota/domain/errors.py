@@ -84,7 +84,10 @@ class UsageEventDiffers(Conflict):
 
 
 class CreditsExhausted(Refused):
-    """``credits-exhausted``: the wallet has not enough credits left. Over HTTP only; in Python it is a `Refusal`."""
+    """``credits-exhausted``, ``member-ceiling``: the wallet, or a member's part of it, has not enough credits left.
+
+    Over HTTP only; in Python it is a `Refusal`.
+    """
 
 
 class QuotaExceeded(Refused):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -104,8 +104,12 @@ class Grant:
         return self.expires_at is not None and self.expires_at <= at
 
     def is_live(self, at: datetime) -> bool:
-        """Whether it may be spent at `at`."""
-        return self.effective_at <= at and not self.is_over(at)
+        """Whether it may be spent at `at`.
+
+        One that was given to be spent at once may be, whatever a clock says that is behind the giver's: another
+        machine's, one that was put back, or that of a request which waited while the wallet was opened.
+        """
+        return self.effective_at <= max(at, self.created_at) and not self.is_over(at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,18 +187,32 @@ def draw_held(
     missing = [grant_id for grant_id, _ in allocations if grant_id not in by_id]
     if missing:
         raise ValueError(f"allocated from grants that are not there: {missing}")
-    held = sorted(
-        ((by_id[grant_id], part) for grant_id, part in allocations),
-        key=lambda pair: (not pair[0].is_over(at), spending_order(pair[0])),
-    )
     taken = []
-    for grant, part in held:
+    for grant, part in _drawing_order(by_id, allocations, at=at):
         used = min(amount, part)
         amount -= used
         taken.append((replace(grant, held=grant.held - part, remaining=grant.remaining - used), used))
     if amount:
         raise ValueError(f"{amount} millicredits more than was allocated")
     return taken
+
+
+def paid_by(grants: Iterable[Grant], allocations: Allocations, *, amount: int, at: datetime) -> list[Grant]:
+    """Those of `grants` that `draw_held` took `amount` from at `at`; grants that are not known are left out."""
+    paid, by_id = [], {grant.id: grant for grant in grants}
+    known = tuple(one for one in allocations if one[0] in by_id)
+    for grant, part in _drawing_order(by_id, known, at=at):
+        if amount > 0:
+            paid.append(grant)
+        amount -= part
+    return paid
+
+
+def _drawing_order(by_id: Mapping[str, Grant], allocations: Allocations, *, at: datetime) -> list[tuple[Grant, int]]:
+    return sorted(
+        ((by_id[grant_id], part) for grant_id, part in allocations),
+        key=lambda pair: (not pair[0].is_over(at), spending_order(pair[0])),
+    )
 
 
 def lapse(grants: Iterable[Grant], *, at: datetime) -> list[tuple[Grant, int]]:

@@ -10,6 +10,12 @@ def month_of(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m")
 
 
+def first_of_month(at: datetime) -> datetime:
+    """The first instant of the calendar month of `at`."""
+    at = at.astimezone(UTC)
+    return datetime(at.year, at.month, 1, tzinfo=UTC)
+
+
 def next_month(at: datetime) -> datetime:
     """The first instant of the calendar month after that of `at`."""
     at = at.astimezone(UTC)

@@ -14,7 +14,7 @@ from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCate
 from swath_quota.domain.ports import Unit
 from swath_quota.domain.wallets import Wallet
 from swath_quota.services.desk import Desk
-from swath_quota.services.opening import give, give_allowance, plan_refresh, refresh
+from swath_quota.services.opening import expect_end, give, give_allowance, refresh
 from swath_quota.services.wallets import wallet
 
 
@@ -89,7 +89,7 @@ def grant(
             expires_at=expires_at,
         )
         give(unit, given)
-        plan_refresh(unit, wallet_id(account), now=now)
+        expect_end(unit, wallet_id(account), of=given)
         return given
 
     refresh(desk, account, now=now)
@@ -115,8 +115,8 @@ def assign_tier(actor: Actor, desk: Desk, *, account: str, tier: str) -> Wallet:
     def work(unit: Unit) -> None:
         found = unit.lock([ISSUER, wallet_id(account)])[wallet_id(account)]
         unit.save_account(replace(found, tier=tier))
+        # It ends with the month, when the wallet is seen to anyway.
         give_allowance(unit, found.id, desk=desk, now=now)
-        plan_refresh(unit, found.id, now=now)
 
     refresh(desk, account, now=now)
     desk.books.run(work)

@@ -79,6 +79,9 @@ def hold(
     checks.text("purpose.algorithm", value=purpose.algorithm, longest=MAX_REFERENCE, empty=True)
     checks.integer("expires_in_seconds", value=expires_in_seconds, least=1, most=MAX_HOLD_SECONDS)
     checks.done()
+    if payer is not None and payer != account and not is_organisation(payer):
+        # Nobody spends from another user's wallet, whatever a caller passes on.
+        raise rules.not_a_member(payer, account)
     prices = desk.prices.version(price_version) if price_version else desk.prices.on(desk.clock().date())
 
     def work(unit: Unit, wallet: Account, now: datetime) -> Placed | Refusal:
@@ -171,20 +174,20 @@ def extend(
         checks.integer("amount", value=amount, least=0, most=MAX_AMOUNT)
     checks.done()
 
-    def work(unit: Unit) -> Hold | Refusal:
-        payer = unit.lock([wallet_id(_find(unit, hold_id).account)])
-        # Read again: only under the lock of its account does a hold stand still.
-        before, now = _find(unit, hold_id), desk.clock()
+    def work(unit: Unit, wallet: Account, now: datetime) -> Hold | Refusal:
+        # Read under the lock of its account: only there does a hold stand still.
+        before = _find(unit, hold_id)
         after: Hold | Refusal = rules.extend(before, expires_at=now + timedelta(seconds=expires_in_seconds))
         assert isinstance(after, Hold)
         if amount is not None and amount > before.amount:
-            wallet = payer[wallet_id(before.account)]
             after = _set_aside(desk, unit, after, wallet=wallet, amount=amount - before.amount, now=now)
         if isinstance(after, Hold) and after is not before:
             unit.save_hold(after)
         return after
 
-    return desk.books.run(work, needs=Needs(hold=hold_id))
+    # The wallet first, up to date with the calendar: what lives on into a new month is paid from that month's credits.
+    payer = desk.books.read(lambda reader: _find(reader, hold_id)).account
+    return on_wallet(desk, payer, work=work, payer=payer, needs=Needs(hold=hold_id))
 
 
 def get_hold(actor: Actor, desk: Desk, *, hold_id: str) -> Hold | None:
@@ -201,12 +204,19 @@ def get_hold(actor: Actor, desk: Desk, *, hold_id: str) -> Hold | None:
 
 
 def sweep(actor: Actor, desk: Desk, *, limit: int = _BATCH) -> int:
-    """Void at most `limit` holds whose time is over, and tell how many. Safe beside others that do the same."""
+    """Void at most `limit` holds whose time is over and of which nothing was used, and tell how many.
+
+    Safe beside others that do the same.
+    """
     actor.require(Scope.LEDGER)
     now = desk.clock()
     overdue: tuple[Hold, ...] = desk.books.read(lambda reader: reader.overdue(now, limit=limit))
+    # What was used is paid: such holds are the sweep for meters' to capture, also when it was told only just now.
+    used = metered(desk, [late.id for late in overdue])
     voided = 0
     for late in overdue:
+        if late.id in used:
+            continue
         after = _resolve(actor, desk, hold_id=late.id, step=lambda before, at: rules.expire(before, at=at))
         voided += after.status is HoldStatus.EXPIRED
     if voided:

@@ -110,8 +110,10 @@ class _Intake:
         locked = self._unit.lock(hold_ids={event.hold_id for event in events}, meters={event.meter for event in events})
         self._by_hold = {meter.hold_id: meter for meter in locked}
         self._by_name = {meter.id: meter for meter in locked}
-        self._stored = self._unit.events({event.id for event in events})
+        # Numbers before ids: a meter that is not there yet can't be locked, and what somebody else commits between the
+        # two reads must be found by its id when it is found by its number.
         self._taken = self._unit.numbered({(event.meter, event.sequence) for event in events})
+        self._stored = self._unit.events({event.id for event in events})
         before = dict(self._by_name)
         results = [self._take(f"events[{index}]", event) for index, event in enumerate(events)]
         if self._findings:

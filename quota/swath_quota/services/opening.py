@@ -27,7 +27,7 @@ from swath_quota.domain.accounts import (
 from swath_quota.domain.errors import NoSuchWallet
 from swath_quota.domain.grants import ALLOWANCE_PRIORITY, Draw, Grant, GrantKind, lapse
 from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
-from swath_quota.domain.periods import month_of, next_month
+from swath_quota.domain.periods import first_of_month, month_of, next_month
 from swath_quota.domain.ports import Needs, Unit
 from swath_quota.services.desk import Desk
 
@@ -57,17 +57,19 @@ def on_wallet(
     def attempt(unit: Unit) -> tuple[T] | str:
         name = payer or unit.payer_of(user)
         account = unit.lock([wallet_id(name)]).get(wallet_id(name))
+        # The time after the lock: what others gave while we waited for it is not still to come.
+        now = desk.clock()
         if account is None or (account.is_stale(now) and not seen_to):
             return name
         return (work(unit, account, now),)
 
-    now, seen_to = desk.clock(), False
+    seen_to = False
     for _ in range(2):
         done = desk.books.run(attempt, needs=needs)
         if not isinstance(done, str):
             return done[0]
         # Apart from `work`, because it locks the issuer too, and rows are locked in one go in the order of their ids.
-        refresh(desk, done, now=now)
+        refresh(desk, done, now=desk.clock())
         seen_to = True
     raise Unavailable(code="wallet-unavailable", message="the wallet could not be opened", mend="try again")
 
@@ -142,7 +144,8 @@ def give_allowance(unit: Unit, account_id: str, *, desk: Desk, now: datetime) ->
             description=f"{tier.title}: allowance of {month}",
             granted_by="swath",
             created_at=now,
-            effective_at=now,
+            # Not from now on: another machine's clock may be a moment behind this one's.
+            effective_at=first_of_month(now),
             expires_at=next_month(now),
         ),
     )
@@ -173,6 +176,16 @@ def plan_refresh(unit: Unit, account_id: str, *, now: datetime) -> None:
     account = unit.lock([account_id])[account_id]
     ends = [grant.expires_at for grant in unit.live_grants(wallet_name(account_id)) if grant.expires_at]
     unit.save_account(replace(account, refresh_at=min([next_month(now), *(end for end in ends if end > now)])))
+
+
+def expect_end(unit: Unit, account_id: str, *, of: Grant) -> None:
+    """Note that a wallet has to be seen to when the grant `of` ends, if nothing is due before.
+
+    What is due already stays due: an allowance of this month that nobody has asked for yet among it.
+    """
+    account = unit.lock([account_id])[account_id]
+    if account.refresh_at is not None and of.expires_at is not None and of.expires_at < account.refresh_at:
+        unit.save_account(replace(account, refresh_at=of.expires_at))
 
 
 def no_such_wallet(name: str) -> NoSuchWallet:

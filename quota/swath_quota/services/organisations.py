@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from swath_service.actor import Actor, Scope
 from swath_service.errors import Conflict
 
-from swath_quota.domain.accounts import ISSUER, AccountKind, account_of_id, new_account, platform_of, wallet_id
+from swath_quota.domain.accounts import AccountKind, new_account, wallet_id
 from swath_quota.domain.checks import MAX_AMOUNT, MAX_TEXT, Checks
 from swath_quota.domain.errors import NoSuchMember, NotAMember
 from swath_quota.domain.members import MemberRole, Membership
 from swath_quota.domain.ports import Reader, Unit
 from swath_quota.services.desk import Desk
-from swath_quota.services.opening import give_allowance, no_such_wallet, plan_refresh
+from swath_quota.services.opening import no_such_wallet, refresh
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,20 +46,17 @@ def open_organisation(actor: Actor, desk: Desk, *, name: str, title: str, tier: 
     now, account_id = desk.clock(), wallet_id(f"organisation:{name}")
 
     def work(unit: Unit) -> None:
-        opened = new_account(AccountKind.ORGANISATION, name, at=now, tier=chosen.name, title=title)
-        unit.open_accounts([account_of_id(ISSUER, at=now), account_of_id(platform_of(account_id), at=now), opened])
-        found = unit.lock([ISSUER, account_id])[account_id]
+        unit.open_accounts([new_account(AccountKind.ORGANISATION, name, at=now, tier=chosen.name, title=title)])
+        found = unit.lock([account_id])[account_id]
         if found.title != title:
             raise Conflict(
                 code="organisation-differs",
                 message=f"the organisation {name!r} is there under another title",
                 mend="choose another name, or repeat the title as it was",
             )
-        if found.is_stale(now):
-            give_allowance(unit, account_id, desk=desk, now=now)
-            plan_refresh(unit, account_id, now=now)
 
     desk.books.run(work)
+    refresh(desk, f"organisation:{name}", now=now)
     return organisation(actor, desk, name=name)
 
 
@@ -169,15 +166,17 @@ def choose_payer(actor: Actor, desk: Desk, *, payer: str) -> str:
     checks.done()
 
     def work(unit: Unit) -> str:
-        mine = unit.memberships(member=actor.name)
-        unit.lock(wallet_id(one.organisation) for one in mine)
+        locked, found = frozenset[str](), _organisations_of(unit, actor.name)
+        while found - locked:
+            # Looked for again under the locks: another organisation may have been chosen meanwhile.
+            unit.lock(map(wallet_id, found))
+            locked, found = found, found | _organisations_of(unit, actor.name)
+        mine = [one for one in (unit.membership(name, actor.name) for name in sorted(locked)) if one]
         if payer != actor.name and not any(one.organisation == payer and one.is_active for one in mine):
             raise _not_yours(payer)
         for one in mine:
-            under_lock = unit.membership(one.organisation, actor.name)
-            chosen = one.organisation == payer
-            if under_lock and under_lock.is_default != chosen:
-                unit.save_membership(replace(under_lock, is_default=chosen))
+            if one.is_default != (one.organisation == payer):
+                unit.save_membership(replace(one, is_default=not one.is_default))
         return payer
 
     return desk.books.run(work)
@@ -197,6 +196,10 @@ def _lock_for_owner(actor: Actor, unit: Unit, short: str) -> None:
             message="members are admitted and dismissed by an owner of the organisation",
             mend="ask an owner, or an operator",
         )
+
+
+def _organisations_of(unit: Unit, member: str) -> frozenset[str]:
+    return frozenset(one.organisation for one in unit.memberships(member=member))
 
 
 def _is_owner(own: Membership | None) -> bool:

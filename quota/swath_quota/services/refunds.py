@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from swath_service.actor import Actor, Scope
 
-from swath_quota.domain.accounts import platform_of, wallet_id
+from swath_quota.domain.accounts import PLATFORM_BEFORE, Account, platform_of, wallet_id
 from swath_quota.domain.checks import MAX_AMOUNT, MAX_TEXT, Checks
 from swath_quota.domain.errors import NotCaptured, RefundDiffers
-from swath_quota.domain.grants import COMPENSATION_PRIORITY, Grant, GrantCategory, GrantKind
+from swath_quota.domain.grants import COMPENSATION_PRIORITY, Grant, GrantCategory, GrantKind, paid_by
 from swath_quota.domain.holds import Hold, HoldStatus, Settlement, no_such_hold, refund_id, settlement_of
 from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
 from swath_quota.domain.ports import Reader, Unit
 from swath_quota.services.desk import Desk
-from swath_quota.services.opening import plan_refresh
+from swath_quota.services.opening import expect_end
 
 #: Amends for credits that would have lapsed by now may be spent for at least so long.
 _GOOD_FOR = timedelta(days=31)
@@ -53,7 +54,7 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
 
     def work(unit: Unit) -> Settlement:
         payer = wallet_id(find(unit).account)
-        accounts = unit.lock([payer, platform_of(payer)])
+        accounts = unit.lock([payer, platform_of(payer), PLATFORM_BEFORE])
         hold, now = find(unit), desk.clock()
         if hold.status is not HoldStatus.CAPTURED or not hold.captured:
             raise NotCaptured(
@@ -71,7 +72,7 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
             transaction = Transaction(
                 id=refund_id(hold.id),
                 kind=TransactionKind.REFUND,
-                legs=transfer(source=platform_of(payer), target=payer, amount=back),
+                legs=transfer(source=_earner(accounts, payer, amount=back), target=payer, amount=back),
                 reference=hold.id,
                 description=reason,
                 actor=actor.name,
@@ -79,7 +80,7 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
             )
             unit.add_grant(given)
             unit.add_posting(post(transaction, accounts))
-            plan_refresh(unit, payer, now=now)
+            expect_end(unit, payer, of=given)
         elif given.amount != back:
             raise RefundDiffers(
                 code="refund-differs",
@@ -92,9 +93,16 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
     return desk.books.run(work)
 
 
+def _earner(accounts: Mapping[str, Account], payer: str, *, amount: int) -> str:
+    """The account that the wallet `payer` paid into: before revision 0002 of the ledger, another than since."""
+    since = accounts.get(platform_of(payer))
+    return PLATFORM_BEFORE if since is None or since.available < amount else since.id
+
+
 def _amends(unit: Unit, hold: Hold, *, amount: int, reason: str, actor: Actor, now: datetime) -> Grant:
-    paid = [unit.grant(grant_id) for grant_id, _ in hold.allocations]
-    ends = [grant.expires_at for grant in paid if grant]
+    backing = [grant for grant in (unit.grant(grant_id) for grant_id, _ in hold.allocations) if grant]
+    paid = paid_by(backing, hold.allocations, amount=hold.captured, at=hold.resolved_at or now)
+    ends = [grant.expires_at for grant in paid]
     lasting = [end for end in ends if end is not None]
     return Grant(
         id=refund_id(hold.id),

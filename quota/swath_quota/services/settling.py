@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from swath_service.actor import Actor, Scope
 from swath_service.errors import Conflict
 
 from swath_quota.domain.checks import MAX_USAGE, Checks
+from swath_quota.domain.errors import RefundDiffers
 from swath_quota.domain.holds import Hold, Settlement, no_such_hold, settlement_of
 from swath_quota.domain.meters import Meter, MeterStatus, MeterUnit, UsageAnswer
 from swath_quota.domain.usage import FINAL_SEQUENCE, Fault, UsageEvent, price_usage, settled_usage
@@ -67,7 +69,9 @@ def settle(actor: Actor, desk: Desk, *, hold_id: str, usage: Mapping[str, float]
     settlement = settle_meter(actor, desk, hold_id=hold_id)
     if fault is Fault.PLATFORM and settlement.captured:
         # The sweep, or a source's last word, came before it was known whose fault the end was.
-        refund(actor, desk, hold_id=hold_id, reason=_PLATFORM_REASON)
+        with suppress(RefundDiffers):
+            # Where an operator gave another part back before, that stands.
+            refund(actor, desk, hold_id=hold_id, reason=_PLATFORM_REASON)
     return settlement
 
 

@@ -9,7 +9,9 @@ from swath_service.errors import Forbidden
 
 from swath_quota.domain.accounts import Account, is_organisation, wallet_id
 from swath_quota.domain.checks import Checks
+from swath_quota.domain.errors import NotAMember
 from swath_quota.domain.grants import spendable
+from swath_quota.domain.members import MemberRole
 from swath_quota.domain.ports import Unit
 from swath_quota.domain.prices import Prices
 from swath_quota.domain.tiers import Tiers
@@ -34,6 +36,7 @@ def wallet(actor: Actor, desk: Desk, *, account: str | None = None) -> Wallet:
     NoSuchWallet, Invalid, Forbidden
     """
     name = _readable(actor, desk, account=account)
+    shows_all = _sees_everybody(actor, desk, name)
 
     def work(unit: Unit, found: Account, now: datetime) -> Wallet:
         return Wallet(
@@ -43,7 +46,7 @@ def wallet(actor: Actor, desk: Desk, *, account: str | None = None) -> Wallet:
             held=found.held,
             available=spendable(unit.live_grants(name), at=now),
             payer=name if is_organisation(name) else unit.payer_of(name),
-            entries=unit.entries(found.id, limit=LATEST),
+            entries=unit.entries(found.id, limit=LATEST) if shows_all else (),
         )
 
     return on_wallet(desk, name, payer=name, work=work)
@@ -64,6 +67,12 @@ def statement(
         checks.integer("before", value=before, least=1, most=2**62)
     checks.done()
     name = _readable(actor, desk, account=account)
+    if not _sees_everybody(actor, desk, name):
+        raise NotAMember(
+            code="not-an-owner",
+            message=f"what everybody spent of {name} is shown to its owners",
+            mend="ask an owner of the organisation, or see your own charges",
+        )
 
     def work(unit: Unit, found: Account, _: datetime) -> Statement:
         entries = unit.entries(found.id, limit=limit, before=before)
@@ -112,6 +121,14 @@ def _readable(actor: Actor, desk: Desk, *, account: str | None) -> str:
     if desk.books.read(lambda reader: reader.account(wallet_id(name))) is None:
         raise no_such_wallet(name)
     return name
+
+
+def _sees_everybody(actor: Actor, desk: Desk, name: str) -> bool:
+    """Whether what all members of an organisation spent is the caller's to see; one's own wallet always is."""
+    if not is_organisation(name) or actor.oversees or actor.may(Scope.LEDGER):
+        return True
+    found = desk.books.read(lambda reader: reader.membership(name, actor.name))
+    return found is not None and found.is_active and found.role is MemberRole.OWNER
 
 
 def _is_member(desk: Desk, organisation: str, member: str) -> bool:

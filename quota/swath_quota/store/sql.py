@@ -69,6 +69,10 @@ class SqlBooks:
         except DBAPIError as error:
             log.info("a transaction of %d pieces failed: %s", len(pieces), type(error.orig).__name__)
             return
+        except Exception:
+            # One piece made what cannot be stored. Each is done alone, so it is that piece's caller who is told.
+            log.warning("a transaction of %d pieces failed", len(pieces), exc_info=True)
+            return
         for piece, (result, wrong) in zip(pieces, results, strict=True):
             piece.settle(result, wrong)
 

@@ -284,8 +284,10 @@ class SqlUnit:
         # An organisation chosen after the accounts were locked is asked for when it is needed.
         self._accounts.update(dict.fromkeys(ids))
         self._accounts.update({row.id: rows.account_of(row) for row in accounts})
-        self._holds.update(dict.fromkeys(holds))
-        self._holds.update({row.id: rows.hold_of(row) for row in placed})
+        found = {row.id: rows.hold_of(row) for row in placed}
+        # A hold whose account is not locked may have been stored since, and does not stand still: it is asked for anew.
+        mine = {name: hold for name, hold in found.items() if wallet_id(hold.account) in self._accounts}
+        self._holds.update({name: mine.get(name) for name in holds if name in mine or name not in found})
         # Of what is not locked nothing is remembered: it may have been chosen between two of the questions.
         self._grants.update({name: {} for name in self._accounts})
         for row in grants:

@@ -86,7 +86,7 @@ def end(store: RunStore, run_id: str, *, seconds: float, ending: Ending = FINISH
     run = store.save(transitions.started(run, at=NOW))
     run = store.save(transitions.process_over(run))
     usage = Usage(wall_seconds=seconds, cpu_seconds=seconds, memory_mb=run.resources.memory_mb)
-    store.save(transitions.ended(run, ending, usage=usage, cost_millicredits=0, outputs=()))
+    store.save(transitions.ended(run, ending, usage=usage, outputs=()))
 
 
 def as_recomputed(store: RunStore) -> dict[str, Share]:
@@ -169,7 +169,7 @@ def test_a_clock_that_ran_ahead_and_was_mended_holds_nobody_up(store: RunStore, 
     run = store.save(transitions.started(run, at=NOW))
     run = store.save(transitions.process_over(run))
     usage = Usage(wall_seconds=40, memory_mb=1000)
-    store.save(transitions.ended(run, FINISHED, usage=usage, cost_millicredits=0, outputs=()))
+    store.save(transitions.ended(run, FINISHED, usage=usage, outputs=()))
     assert as_recomputed(store)["bob"].cpu_seconds == 40, "also for one who read the run before"
 
 

@@ -104,7 +104,7 @@ def sql(database_url: str, open_books: Opener) -> Iterator[SqlBooks]:
         "UPDATE accounts SET balance = 1 WHERE id = 'user:ada'",
         "UPDATE accounts SET kind = 'author' WHERE id = 'user:ada'",
         "UPDATE accounts SET tier = NULL WHERE id = 'user:ada'",
-        "DELETE FROM accounts WHERE id = 'platform:swath'",
+        "DELETE FROM accounts WHERE id LIKE 'platform:swath%'",
         "UPDATE entries SET amount = 1, current_balance = previous_balance + 1",
         "UPDATE entries SET transaction_id = transaction_id",
         "DELETE FROM entries",
@@ -116,7 +116,7 @@ def sql(database_url: str, open_books: Opener) -> Iterator[SqlBooks]:
         "UPDATE holds SET captured = 1 WHERE id = 'open'",
         "UPDATE holds SET status = 'released' WHERE id = 'open'",
         "UPDATE holds SET amount = 1 WHERE id = 'open'",
-        "UPDATE holds SET account_id = 'platform:swath' WHERE id = 'open'",
+        "UPDATE holds SET account_id = 'issuer:swath' WHERE id = 'open'",
         "UPDATE holds SET status = 'held', captured = 0, resolved_at = NULL WHERE id = 'captured'",
         "UPDATE holds SET captured = 61 WHERE id = 'captured'",
         "DELETE FROM holds",
@@ -126,9 +126,9 @@ def sql(database_url: str, open_books: Opener) -> Iterator[SqlBooks]:
         "DELETE FROM grants",
         "INSERT INTO draws (transaction_id, grant_id, amount) VALUES ('capture:nothing', 'none', 1)",
         "INSERT INTO entries SELECT account_id, sequence + 9, transaction_id, direction, amount, previous_balance,"
-        " current_balance FROM entries WHERE transaction_id = 'capture:captured'",
+        " current_balance, previous_hash, hash FROM entries WHERE transaction_id = 'capture:captured'",
         "INSERT INTO entries SELECT account_id, sequence + 9, 'grant:other', direction, amount, previous_balance,"
-        " current_balance FROM entries WHERE transaction_id = 'capture:captured'",
+        " current_balance, previous_hash, hash FROM entries WHERE transaction_id = 'capture:captured'",
     ],
 )
 def test_the_database_refuses(sql: SqlBooks, statement: str) -> None:
@@ -308,5 +308,5 @@ def test_other_places_are_refused_without_telling_the_address(url: str) -> None:
 
 
 def test_there_is_one_newest_revision() -> None:
-    assert head() == "quotes"
+    assert head() == "reports"
     assert ScriptDirectory.from_config(config()).get_heads() == [head()]

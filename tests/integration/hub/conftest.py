@@ -195,6 +195,7 @@ class Lab:
     name: str
     token: str
     kernel: str = ""
+    shown: list[str] = field(default_factory=list)
 
     def api(self, method: str, path: str, **settings: Any) -> httpx.Response:
         headers = {"Authorization": f"token {self.token}"}
@@ -240,10 +241,18 @@ class Lab:
                     continue
                 if reply["msg_type"] == "stream":
                     printed.append(reply["content"]["text"])
+                elif reply["msg_type"] == "display_data":
+                    self.shown.append(reply["content"]["data"]["text/plain"])
                 elif reply["msg_type"] == "error":
                     pytest.fail("\n".join(reply["content"]["traceback"]))
                 elif reply["msg_type"] == "status" and reply["content"]["execution_state"] == "idle":
                     return "".join(printed)
+
+    def displayed(self, code: str) -> list[str]:
+        """What a cell with `code` shows as rich output, as plain text."""
+        self.shown.clear()
+        self.run(code)
+        return list(self.shown)
 
     def answer(self, code: str, **settings: Any) -> Any:
         """The JSON value that `code` leaves in `answer`."""
@@ -285,3 +294,27 @@ def lab(copy: Copy) -> Callable[[str, str], Lab]:
 def wait() -> Callable[..., Any]:
     """`until`, for tests."""
     return until
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[[], Copy]:
+    """A new data folder, with a port that nobody else has."""
+
+    def made() -> Copy:
+        copy = make_copy()
+        copy.options += ["--port", str(free_port())]
+        return copy
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def finish() -> Callable[[Copy], None]:
+    """End a copy and delete it."""
+    return end
+
+
+@pytest.fixture(scope="session")
+def visit() -> Callable[[Copy, str], Lab]:
+    """Somebody at a copy, signed in."""
+    return lambda copy, name: Lab(copy=copy, name=name, token=Person(copy, name).sign_in().new_token())

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,9 @@ def test_a_run_whose_hold_is_extended_goes_on_to_its_end(
     executor = _local_executor(settings, RunFolders(tmp_path / "marketplace" / "runs"))
     quota: Any = HttpQuotaClient(own_stack.url("quota"), "marketplace")
     world = make_world(tmp_path, quota=quota, executor=executor, checkpoint_grace_seconds=2, **allowed)
-    monkeypatch.setattr(type(world.runs._cashier), "quote", lambda cashier, resources: BUDGET)
+    cashier = type(world.runs._cashier)
+    quote = cashier.quote
+    monkeypatch.setattr(cashier, "quote", lambda *args, **more: replace(quote(*args, **more), hold=BUDGET))
     source = "import time, swath\ntime.sleep(n)\nswath.emit('double', {'value': 2 * n})"
     world.registry.publish(user("ada"), notebook(source, name="long", resources=RESOURCES))
     request = RunRequest(algorithm="ada/long", parameters={"n": 30})

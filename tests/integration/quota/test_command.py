@@ -211,3 +211,29 @@ def test_a_statement_is_shown_and_saved(swath: Command, tmp_path: Path) -> None:
     told = swath.json("root", "quota", "statement", "ada", "2026-05")
     assert told["adds_up"]
     assert "opening balance" in swath("root", "quota", "statement", "ada", "2026-05")[1]
+
+
+def test_an_organisation_shares_a_wallet(swath: Command, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(
+        ACTORS, "token-of-ada-0123456789", Actor(name="ada", scopes=frozenset({Scope.READ, Scope.EXECUTE}))
+    )
+    opened = swath.json("root", "quota", "organisation", "open", "acme", "Acme Ltd")
+    assert (opened["account"], opened["members"]) == ("organisation:acme", [])
+    code, _, err = swath("ada", "wallet", "--pay-from", "organisation:acme")
+    assert (code, "may not spend" in err) == (3, True), err
+    swath.json("root", "quota", "organisation", "admit", "acme", "ada", "--ceiling", "5")
+    assert swath.json("ada", "wallet", "--pay-from", "organisation:acme") == {"payer": "organisation:acme"}
+    purpose = Purpose(kind=PurposeKind.RUN, reference="shared", algorithm="ada/ndvi")
+    for hold_id, amount in (("shared-1", 4000), ("shared-2", 1001)):
+        placed = services.hold(
+            SERVICE, desk, hold_id=hold_id, account="ada", amount=amount, purpose=purpose, expires_in_seconds=999
+        )
+    assert getattr(placed, "code", "") == "member-ceiling"
+    code, out, _ = swath("root", "quota", "organisation", "show", "acme")
+    assert code == 0
+    assert "pays by default" in out
+    assert "4" in out.splitlines()[-1].split()
+    code, _, err = swath("ada", "quota", "organisation", "dismiss", "acme", "ada")
+    assert (code, "owner" in err) == (3, True), err
+    assert swath.json("root", "quota", "organisation", "dismiss", "acme", "ada")["removed_at"]
+    assert swath.json("ada", "wallet")["account"] == "ada"

@@ -19,9 +19,10 @@ def test_users_have_neither_the_ledger_nor_other_peoples_things() -> None:
     assert not forbidden & {*USER_SCOPES, *SERVER_TOKEN_SCOPES}
     roles = {role["name"]: role for role in load_roles()}
     assert not forbidden & set(roles["user"]["scopes"])
-    assert [role["name"] for role in load_roles() if Scope.LEDGER.value in role["scopes"]] == ["swath-marketplace"]
+    payers = ["swath-marketplace", "swath-dask-gateway", "swath-lab"]
+    assert [role["name"] for role in load_roles() if Scope.LEDGER.value in role["scopes"]] == payers
+    assert not [name for name in payers if roles[name].get("users") or roles[name].get("groups")]
     assert [role["name"] for role in load_roles() if Scope.STANDING.value in role["scopes"]] == ["swath-archive"]
-    assert roles["swath-marketplace"].get("users") is None
     assert roles["swath-operator"]["groups"] == ["operators"]
 
 

@@ -22,26 +22,30 @@ def managed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[s
 
 
 def test_who_stands_beside_the_hub(managed: dict[str, dict[str, object]]) -> None:
-    assert set(managed) == {"quota", "marketplace", "archive", "dask-gateway", "idle-culler"}
+    assert set(managed) == {"quota", "marketplace", "archive", "dask-gateway", "idle-culler", "lab"}
     assert not [name for name, service in managed.items() if service.get("admin")]
 
 
 def test_nothing_of_the_operators_environment_gets_in(managed: dict[str, dict[str, object]]) -> None:
     for name, service in managed.items():
-        assert "operator's own" not in json.dumps(service["environment"]), name
+        assert "operator's own" not in json.dumps(service.get("environment", {})), name
 
 
 def test_a_services_own_setting_reaches_it_alone(managed: dict[str, dict[str, object]]) -> None:
     import os
 
-    holders = [name for name, service in managed.items() if "postgresql" in json.dumps(service["environment"])]
+    holders = [name for name, service in managed.items() if "postgresql" in json.dumps(service.get("environment", {}))]
     assert holders == ["quota"]
     # What the hub starts by itself, such as the proxy, inherits its environment.
     assert "SWATH_QUOTA_DATABASE_URL" not in os.environ
 
 
 def test_secrets_of_one_service_stay_with_it(managed: dict[str, dict[str, object]], tmp_path: Path) -> None:
-    for name, kept in (("dask-gateway", "dask-proxy-token"), ("dask-gateway", "dask-database-key")):
+    for name, kept in (
+        ("dask-gateway", "dask-proxy-token"),
+        ("dask-gateway", "dask-database-key"),
+        ("lab", "lab-quota-token"),
+    ):
         value = (tmp_path / "secrets" / kept).read_text().strip()
         holders = [other for other, service in managed.items() if value in json.dumps(service)]
         assert holders == [name]
@@ -63,6 +67,13 @@ def test_the_archive_an_operator_named_is_the_runs_archive(managed: dict[str, di
     environment = managed["marketplace"]["environment"]
     assert isinstance(environment, dict)
     assert environment["SWATH_MARKETPLACE_ARCHIVE"] == "/data/eo"
+
+
+def test_the_gateway_knows_where_clusters_are_paid(managed: dict[str, dict[str, object]]) -> None:
+    gateway, marketplace = managed["dask-gateway"]["environment"], managed["marketplace"]["environment"]
+    assert isinstance(gateway, dict)
+    assert isinstance(marketplace, dict)
+    assert gateway["SWATH_QUOTA_URL"] == marketplace["SWATH_QUOTA_URL"]
 
 
 def test_no_culler_without_a_timeout(tmp_path: Path) -> None:

@@ -174,7 +174,9 @@ def test_a_crash_after_the_request_was_saved_loses_nothing(going: World, data: P
 
 def lower_hold(world: World, monkeypatch: pytest.MonkeyPatch, amount: int) -> None:
     """As a quote of a typical run would: less is held than the run can cost."""
-    monkeypatch.setattr(type(world.runs._cashier), "quote", lambda cashier, resources: amount)
+    cashier = type(world.runs._cashier)
+    quote = cashier.quote
+    monkeypatch.setattr(cashier, "quote", lambda *args, **more: replace(quote(*args, **more), hold=amount))
 
 
 def test_a_hold_grows_while_budget_and_wallet_allow(going: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,7 @@ def test_what_a_run_used_is_metered_once(world: World) -> None:
 
 
 def test_time_in_the_queue_is_free(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.quota.assign_tier("bob", tier="general")
     world.fake.script = finishing(outputs={"double": b"6"}, cpu_seconds=36)
     at_once = world.look_until(ask(world).id)
     world.fake.hold_back = True
@@ -298,6 +299,7 @@ def test_cancel_while_it_runs_stops_it_and_charges_what_it_used(world: World) ->
 
 
 def test_cancel_in_the_queue_costs_nothing(world: World) -> None:
+    world.quota.assign_tier("bob", tier="general")
     world.fake.hold_back = True
     runs = [ask(world) for _ in range(3)]
     world.made.reconciler.look()
@@ -321,7 +323,9 @@ def test_cancel_before_the_hold_leaves_no_hold(world: World) -> None:
     assert hold_of(world, done).status is HoldStatus.RELEASED
 
 
-def test_two_at_a_time_for_one_caller(world: World) -> None:
+def test_the_tier_says_how_many_of_one_caller_go_at_a_time(world: World) -> None:
+    # Two batch jobs at once, as the Copernicus Data Space Ecosystem gives its general users.
+    world.quota.assign_tier("bob", tier="general")
     world.fake.hold_back = True
     runs = [ask(world) for _ in range(4)]
     for _ in range(3):

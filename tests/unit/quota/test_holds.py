@@ -17,7 +17,9 @@ def make(amount: int = 100) -> Hold:
     return Hold(
         id="h",
         account="ada",
+        member="ada",
         amount=amount,
+        allocations=(("g", amount),),
         purpose=Purpose(kind=PurposeKind.RUN, reference="r"),
         created_at=AT,
         expires_at=AT + timedelta(hours=1),
@@ -105,6 +107,15 @@ def test_a_hold_is_not_voided_before_its_time() -> None:
 def test_extending_never_shortens() -> None:
     assert holds.extend(HELD, expires_at=LATER) is HELD
     assert holds.extend(HELD, expires_at=OVER).expires_at == OVER
+    assert holds.extend(HELD, expires_at=LATER, amount=99, allocations=(("g", 99),)) is HELD
+
+
+def test_a_hold_that_grew_is_still_the_one_first_asked_for() -> None:
+    grown = holds.extend(HELD, expires_at=LATER, amount=150, allocations=(("g", 100), ("h", 50)))
+    assert (grown.amount, grown.asked, grown.expires_at) == (150, 100, HELD.expires_at)
+    assert holds.check_replay(grown, account="ada", amount=100, purpose=HELD.purpose) is grown
+    with pytest.raises(errors.HoldDiffers):
+        holds.check_replay(grown, account="ada", amount=150, purpose=HELD.purpose)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +139,8 @@ def test_a_replay_must_be_the_same(changed: dict[str, object]) -> None:
     "changed",
     [
         {"captured": 1},
+        {"allocations": ()},
+        {"allocations": (("g", 99),)},
         {"status": HoldStatus.CAPTURED, "captured": 101, "resolved_at": LATER},
         {"status": HoldStatus.RELEASED},
         {"resolved_at": LATER},

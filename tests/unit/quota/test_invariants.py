@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from swath_quota import services
 from swath_quota.client import FakeQuotaClient, Purpose, PurposeKind
-from swath_quota.domain.accounts import PLATFORM, wallet_id
+from swath_quota.domain.accounts import platform_of, wallet_id
 from swath_quota.domain.invariants import Contents, Invariant, examine
 from swath_quota.domain.ports import Reader
 from swath_quota.store.memory import MemoryBooks
+from swath_service.actor import Actor, ActorKind, Scope
 
 ADA = wallet_id("ada")
+OPERATOR = Actor(name="op", kind=ActorKind.USER, scopes=frozenset(Scope))
+PLATFORM = platform_of(ADA)
 
 
 def reference() -> dict[str, list[Any]]:
@@ -23,8 +27,21 @@ def reference() -> dict[str, list[Any]]:
     for hold_id in ("captured", "released", "open"):
         fake.hold(hold_id=hold_id, account="ada", amount=100, purpose=purpose, expires_in_seconds=60)
     fake.capture("captured", amount=60, usage={})
+    fake.refund("captured", reason="ours", amount=20)
     fake.release("released", reason="canceled")
     fake.grant(grant_id="g", account="bea", amount=5, description="welcome")
+    services.open_organisation(OPERATOR, fake._desk, name="acme", title="Acme")
+    services.admit(OPERATOR, fake._desk, name="acme", member="ada", ceiling=500)
+    for hold_id in ("of-acme", "open-of-acme"):
+        fake.hold(
+            hold_id=hold_id,
+            account="ada",
+            payer="organisation:acme",
+            amount=100,
+            purpose=purpose,
+            expires_in_seconds=60,
+        )
+    fake.capture("of-acme", amount=30, usage={})
 
     def everything(reader: Reader) -> dict[str, list[Any]]:
         return {
@@ -33,6 +50,7 @@ def reference() -> dict[str, list[Any]]:
             "holds": list(reader.all_holds()),
             "grants": list(reader.all_grants()),
             "draws": list(reader.all_draws()),
+            "members": list(reader.all_memberships()),
         }
 
     return books.read(everything)
@@ -103,7 +121,27 @@ def drawn_twice(contents: dict[str, list[Any]]) -> None:
 
 
 def grant_refilled(contents: dict[str, list[Any]]) -> None:
-    change(contents, "grants", where=lambda g: g.account == "ada", remaining=lambda g: g.amount)
+    change(contents, "grants", where=lambda g: g.id.startswith("allowance:ada:"), remaining=lambda g: g.amount)
+
+
+def description_rewritten(contents: dict[str, list[Any]]) -> None:
+    change(contents, "entries", where=is_capture_of(ADA), description="something else")
+
+
+def head_forgotten(contents: dict[str, list[Any]]) -> None:
+    change(contents, "accounts", where=lambda a: a.id == ADA, head="")
+
+
+def allocation_forgotten(contents: dict[str, list[Any]]) -> None:
+    change(contents, "grants", where=lambda g: g.id.startswith("allowance:ada:"), held=0)
+
+
+def member_freed(contents: dict[str, list[Any]]) -> None:
+    change(contents, "members", where=lambda m: m.member == "ada", held=0)
+
+
+def ceiling_reset(contents: dict[str, list[Any]]) -> None:
+    change(contents, "members", where=lambda m: m.member == "ada", spent=0)
 
 
 def test_the_reference_trips_none() -> None:
@@ -113,17 +151,23 @@ def test_the_reference_trips_none() -> None:
 @pytest.mark.parametrize(
     ("defect", "expected"),
     [
-        (lost_entry, {Invariant.BALANCED, Invariant.BALANCE}),
+        # What was given back stands after it in the same account, so its chain breaks there.
+        (lost_entry, {Invariant.BALANCED, Invariant.BALANCE, Invariant.CHAIN, Invariant.HASH}),
         (balance_overwritten, {Invariant.BALANCE}),
         (wallet_overwritten, {Invariant.BALANCE, Invariant.GRANTS}),
         (held_forgotten, {Invariant.HELD}),
-        (hold_lost, {Invariant.HELD}),
-        (captured_hold_lost, {Invariant.CAPTURE}),
+        (hold_lost, {Invariant.HELD, Invariant.ALLOCATED}),
+        (captured_hold_lost, {Invariant.CAPTURE, Invariant.REFUND}),
         (captured_without_debit, {Invariant.CAPTURE}),
-        (debit_renumbered, {Invariant.CHAIN, Invariant.BALANCE}),
-        (unbalanced, {Invariant.BALANCED}),
+        (debit_renumbered, {Invariant.CHAIN, Invariant.HASH}),
+        (unbalanced, {Invariant.BALANCED, Invariant.BALANCE, Invariant.CHAIN, Invariant.HASH}),
         (drawn_twice, {Invariant.GRANTS}),
         (grant_refilled, {Invariant.GRANTS}),
+        (description_rewritten, {Invariant.HASH}),
+        (head_forgotten, {Invariant.HASH}),
+        (allocation_forgotten, {Invariant.ALLOCATED}),
+        (member_freed, {Invariant.MEMBERS}),
+        (ceiling_reset, {Invariant.MEMBERS}),
     ],
 )
 def test_a_defect_trips_exactly_its_invariants(

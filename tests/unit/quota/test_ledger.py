@@ -6,17 +6,28 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from swath_quota.domain.accounts import ISSUER, PLATFORM, AccountKind, new_account, wallet_id
-from swath_quota.domain.ledger import Direction, Leg, Transaction, TransactionKind, post, signed, transfer
+from swath_quota.domain.accounts import ISSUER, AccountKind, new_account, platform_of, wallet_id
+from swath_quota.domain.ledger import (
+    Direction,
+    Leg,
+    Transaction,
+    TransactionKind,
+    entry_hash,
+    hash_of,
+    post,
+    signed,
+    transfer,
+)
 
 AT = datetime(2026, 5, 4, tzinfo=UTC)
 ADA = wallet_id("ada")
+PLATFORM = platform_of(ADA)
 
 
 def books() -> dict[str, object]:
     accounts = [
         new_account(AccountKind.ISSUER, "swath", at=AT),
-        new_account(AccountKind.PLATFORM, "swath", at=AT),
+        new_account(AccountKind.PLATFORM, PLATFORM.partition(":")[2], at=AT),
         new_account(AccountKind.USER, "ada", at=AT, tier="general"),
     ]
     return {account.id: account for account in accounts}
@@ -93,6 +104,53 @@ def test_entries_do_not_change() -> None:
         entry.amount = 1  # type: ignore[misc]
     with pytest.raises(ValueError, match="balances do not follow"):
         replace(entry, amount=71)
+
+
+def test_entries_are_chained_by_their_hashes() -> None:
+    accounts = books()
+    first = post(moved(ISSUER, ADA, 70), accounts)
+    accounts |= {account.id: account for account in first.accounts}
+    second = post(replace(moved(ISSUER, ADA, 5), id="t2"), accounts)
+    [_, one], [_, two] = first.entries, second.entries
+    assert (one.previous_hash, two.previous_hash) == ("", one.hash)
+    assert [account.head for account in second.accounts if account.id == ADA] == [two.hash]
+    assert hash_of(two) == two.hash
+    assert len(two.hash) == 64
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"account_id": "user:bea"},
+        {"sequence": 2},
+        {"transaction_id": "t9"},
+        {"kind": TransactionKind.LAPSE},
+        {"amount": 71, "current_balance": 71},
+        {"previous_balance": 1, "current_balance": 71},
+        {"reference": "other"},
+        {"description": "another"},
+        {"at": datetime(2026, 5, 4, 0, 0, 0, 1, tzinfo=UTC)},
+        {"previous_hash": "0" * 64},
+    ],
+)
+def test_the_hash_is_over_all_that_an_entry_says(change: dict[str, object]) -> None:
+    entry = post(moved(ISSUER, ADA, 70), books()).entries[1]
+    assert hash_of(replace(entry, **change)) != entry.hash  # type: ignore[arg-type]
+
+
+def test_the_hash_is_the_same_whatever_zone_the_time_came_in() -> None:
+    from datetime import timedelta, timezone
+
+    there = AT.astimezone(timezone(timedelta(hours=5)))
+    assert entry_hash("a", AT) == entry_hash("a", there)
+    # Written down: a change of the formula would break every chain there is.
+    assert entry_hash("user:ada", 1, AT, "") == "cf8e627cd28461021b033ed1e714da01a0c6e178c6f5891bd42d2861139e2d46"
+
+
+def test_a_payer_pays_into_one_of_sixteen_accounts_and_always_the_same() -> None:
+    stripes = {platform_of(wallet_id(f"user-{number}")) for number in range(500)}
+    assert stripes == {f"platform:swath.{number:02}" for number in range(16)}
+    assert platform_of(ADA) == platform_of(ADA) == "platform:swath.02"
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**9)), max_size=40))

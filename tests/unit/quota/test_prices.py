@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from swath_quota.catalogue import load_prices
 from swath_quota.domain.errors import NoSuchPrices
-from swath_quota.domain.prices import PriceLists, Prices, price_run, price_sync, price_usage
+from swath_quota.domain.prices import PriceLists, Prices, price_quantities, price_run, price_sync
 
 PRICES = load_prices().on(date(2026, 1, 1))
 used = st.floats(min_value=0, max_value=1e9, allow_nan=False)
@@ -87,6 +87,6 @@ def test_a_list_is_called_by_its_day_also_when_it_is_over() -> None:
 
 def test_storage_and_transfer_cost_what_the_list_says() -> None:
     usage = {"cpu_seconds": 3600.0, "storage_mb": 2048.0, "transfer_mb": 512.0, "worker_seconds": 99.0}
-    assert price_usage(PRICES, usage, batch=False) == 1_500
+    assert price_quantities(PRICES, usage, batch=False) == 1_500
     dear = replace(PRICES, per_storage_gb=100, per_transfer_gb=10)
-    assert price_usage(dear, usage, batch=True) == 2_000 + 1_500 + 200 + 5
+    assert price_quantities(dear, usage, batch=True) == 2_000 + 1_500 + 200 + 5
