@@ -30,6 +30,7 @@ from swath_marketplace.domain.shares import Rules
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
 from swath_marketplace.services.events import EventLogs
@@ -40,6 +41,7 @@ from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
+from swath_marketplace.store.added_value import MarkStore, PriceStore
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
@@ -151,6 +153,8 @@ def assemble(
     runs.queue.rebuild(now=clock())
     events, cashier = EventLogs(folders), Cashier(quota, clock=clock)
     registry = _registry(settings, algorithms, clock=clock)
+    marks = MarkStore(database)
+    added_values = AddedValues(registry=registry, prices=PriceStore(database), marks=marks, maturity=marks, clock=clock)
     terms = TermsBook(quota.standing)
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
@@ -178,6 +182,7 @@ def assemble(
     service = Runs(
         store=runs,
         registry=registry,
+        added_values=added_values,
         cashier=cashier,
         budgets=budgets,
         reconciler=reconciler,
@@ -187,6 +192,7 @@ def assemble(
     )
     context = Context(
         registry=registry,
+        added_values=added_values,
         runs=service,
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),

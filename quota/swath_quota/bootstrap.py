@@ -18,7 +18,7 @@ from swath_service.rates import RateWindows, install_rates
 from swath_service.settings import HubSettings
 
 from swath_quota.api.app import make_app
-from swath_quota.catalogue import CatalogueInvalid, load_prices, load_tiers
+from swath_quota.catalogue import CatalogueInvalid, load_prices, load_splits, load_tiers
 from swath_quota.client.rates import StandingPolicies
 from swath_quota.services.desk import Desk
 from swath_quota.services.limits import standing
@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """A tier file of the operator's own."""
     prices_file: Path | None = None
     """A price file of the operator's own."""
+    splits_file: Path | None = None
+    """A split file of the operator's own: what part of added value is the author's."""
     sweep_seconds: float = Field(default=15, gt=0, le=3600)
     """How often overdue holds are voided."""
     rates_url: str | None = Field(
@@ -117,6 +119,7 @@ def make_desk(settings: Settings, engine: Engine) -> Desk:
         meters=SqlMeters(engine),
         limits=SqlLimits(engine),
         quotes=SqlQuotes(engine),
+        splits=load_splits(settings.splits_file),
         reports_over=SqlReports(engine),
     )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from swath_quota.domain.added_value import Split, Splits
 from swath_quota.domain.limits import CREDITS, Degrade, Limit, Window
 from swath_quota.domain.prices import PriceLists, Prices
 from swath_quota.domain.tiers import Terms, Tier, Tiers
@@ -74,6 +76,36 @@ def load_prices(path: Path | None = None) -> PriceLists:
         return PriceLists(lists=tuple(_prices(prices) for prices in found["prices"]))
     except ValueError as error:
         raise CatalogueInvalid(f"{_name(path)}: {error}") from error
+
+
+def load_splits(path: Path | None = None) -> Splits:
+    """The splits of added value of `path`, by default those that come with Swath.
+
+    Raises
+    ------
+    CatalogueInvalid
+    """
+    found = _read("splits", path)
+    try:
+        return Splits(lists=tuple(_split(split) for split in found["splits"]))
+    except ValueError as error:
+        raise CatalogueInvalid(f"{_name(path)}: {error}") from error
+
+
+@cache
+def shipped_splits() -> Splits:
+    """The splits that come with Swath, read once."""
+    return load_splits()
+
+
+def _split(split: dict[str, Any]) -> Split:
+    discounts = split["research_discounts"]
+    return Split(
+        effective_on=date.fromisoformat(split["effective_on"]),
+        shares=split["author_percent"],
+        tier_discounts=discounts.get("tiers", {}),
+        grant_discounts=discounts.get("grants", {}),
+    )
 
 
 def _tier(tier: dict[str, Any]) -> Tier:

@@ -14,9 +14,11 @@ import typer
 from swath.cli.account import show_statement, show_wallet
 from swath.cli.organisation import organisation
 from swath.cli.output import AsJson, print_facts, print_json, remark
+from swath.cli.payout import payout
 
 quota = typer.Typer(help="Give credits, change tiers and limits, read statements (operators).", no_args_is_help=True)
 quota.add_typer(organisation, name="organisation")
+quota.command()(payout)
 Account = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="A user's name, or organisation:NAME for a shared wallet.")
 ]

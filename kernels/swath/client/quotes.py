@@ -26,6 +26,10 @@ class Quote:
     """What it stays within in more than 95 of 100 cases."""
     p50_seconds: float | None = None
     p95_seconds: float | None = None
+    added_millicredits: int = 0
+    """The most of what is held that can be for the author's added value."""
+    added_value: str = ""
+    """What the author asks, in words; empty when nothing is asked."""
     basis: str = ""
     """``history``, ``benchmark`` or ``cold-start``."""
     explanation: str = ""
@@ -46,6 +50,8 @@ class Quote:
             upper_millicredits=estimate.get("upper"),
             p50_seconds=estimate.get("p50_seconds"),
             p95_seconds=estimate.get("p95_seconds"),
+            added_millicredits=int((told.get("added_value") or {}).get("bound", 0)),
+            added_value=_asked(told.get("added_value")),
             basis=str(estimate.get("basis", "")),
             explanation=str(estimate.get("explanation", "")),
             data=dict(told),
@@ -58,9 +64,9 @@ class Quote:
 
     @property
     def upper(self) -> float:
-        """What it hardly ever costs more than, in credits."""
+        """What it hardly ever costs more than, in credits, the added value included."""
         known = self.upper_millicredits
-        return (self.ceiling_millicredits if known is None else known) / 1000
+        return (self.ceiling_millicredits if known is None else known + self.added_millicredits) / 1000
 
     @property
     def hold(self) -> float:
@@ -80,8 +86,10 @@ class Quote:
             ("95 of 100", f"up to {credits_text(self.p95_millicredits)} credits, {seconds_text(self.p95_seconds)}"),
             ("upper bound", f"{credits_text(self.upper_millicredits)} credits"),
         ]
+        asked = f"up to {credits_text(self.added_millicredits)} credits on top: {self.added_value}"
         return [
             *(pairs if foretold else pairs[:1]),
+            *([("added value", asked)] if self.added_value else []),
             ("held", f"{credits_text(self.hold_millicredits)} credits; what is not used is given back"),
             ("limit", f"{credits_text(self.ceiling_millicredits)} credits, whatever it does"),
             ("basis", self.explanation or "the quota service foretells nothing now; the limits count"),
@@ -92,3 +100,15 @@ class Quote:
 
     def _repr_html_(self) -> str:
         return html_facts([(name, clean(value)) for name, value in self.facts()])
+
+
+_PER = {"run": "per run", "km2": "per km\N{SUPERSCRIPT TWO}", "cpu_hour": "per CPU-hour"}
+
+
+def _asked(told: Mapping[str, Any] | None) -> str:
+    """What the author asks, in words."""
+    if not told:
+        return ""
+    per = _PER.get(str(told.get("per")), f"per {told.get('per')}")
+    area = f" for {told['area_km2']:,.2f} km\N{SUPERSCRIPT TWO}" if told.get("area_km2") is not None else ""
+    return f"{credits_text(told.get('millicredits'))} credits {per}{area}, to {told.get('author', 'its author')}"

@@ -265,6 +265,7 @@ class Run:
             ("took", seconds_text(self._seconds())),
             ("held at most", f"{credits_text(data.get('quote_millicredits'))} credits"),
             ("cost", f"{credits_text(data.get('cost_millicredits'))} credits"),
+            *self._added_facts(),
         ]
         if isinstance(asked := data.get("checkpoint"), Mapping) and data.get("status") == "running":
             facts.append(("asked to save", clean(str(asked.get("message", "")))))
@@ -273,6 +274,11 @@ class Run:
         elif isinstance(data.get("error"), Mapping) and (error := self.error):
             facts.append(("error", str(error)))
         return facts
+
+    def _added_facts(self) -> list[tuple[str, str]]:
+        cost = self._data.get("cost")
+        added = cost.get("added_value_millicredits") if isinstance(cost, Mapping) else 0
+        return [("of it added value", f"{credits_text(added)} credits, to its author")] if added else []
 
     def _queue_facts(self) -> list[tuple[str, str]]:
         place = self._data.get("queue")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from swath_marketplace.domain.added_value import Per
+from swath_marketplace.domain.maturity import MaturityLevel
 
 
 class _Body(BaseModel):
@@ -29,6 +32,24 @@ class ValidateBody(_Body):
 class YankBody(_Body):
     """Why a version is taken back."""
 
+    reason: str = Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+class PriceBody(_Body):
+    """What an author asks on top of the resources."""
+
+    per: Per | None
+    """``run``, ``km2`` or ``cpu_hour``; null to ask nothing."""
+    millicredits: int = Field(default=0, ge=0, le=10**9, strict=True)
+    """For each of `per`."""
+    effective_at: AwareDatetime | None = None
+    """When it begins, within a year; by default now."""
+
+
+class MaturityBody(_Body):
+    """How mature a version is."""
+
+    level: MaturityLevel
     reason: str = Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
 
 

@@ -10,6 +10,7 @@ from swath_service.actor import Actor
 from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
@@ -22,6 +23,7 @@ class Context:
     """The services behind the doors."""
 
     registry: Registry
+    added_values: AddedValues
     runs: Runs
     run_store: RunStore
     places: Places

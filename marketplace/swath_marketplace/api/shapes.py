@@ -83,6 +83,7 @@ class Shapes:
             "hold_millicredits": offer.hold,
             "ceiling_millicredits": offer.ceiling,
             "estimate": offer.estimate.as_dict() if offer.estimate else None,
+            "added_value": offer.added_value.as_dict() if offer.added_value else None,
         }
 
     def run(self, run: Run, *, place: Forecast | None = None) -> dict[str, Any]:
@@ -105,7 +106,9 @@ class Shapes:
             "budget_millicredits": run.budget_millicredits,
             "ceiling_millicredits": run.ceiling_millicredits,
             "estimate": run.estimate.as_dict() if run.estimate else None,
+            "added_value": run.added_value.as_dict() if run.added_value else None,
             "cost_millicredits": run.cost_millicredits if run.terminal else None,
+            "cost": _cost(run),
             "usage": run.usage.as_dict() if run.usage else None,
             "queue": _place(place),
             "checkpoint": _checkpoint(run.checkpoint),
@@ -139,6 +142,14 @@ class Shapes:
 
     def _algorithm_path(self, owner: str, name: str) -> str:
         return f"{self._base}/algorithms/{quote(owner, safe='')}/{name}"
+
+
+def _cost(run: Run) -> dict[str, int] | None:
+    """What of an ended run's cost was for its resources, and what for the author's added value."""
+    if not run.terminal or run.cost_millicredits is None:
+        return None
+    added = (run.added_value.paid or 0) if run.added_value else 0
+    return {"resources_millicredits": run.cost_millicredits - added, "added_value_millicredits": added}
 
 
 def _place(place: Forecast | None) -> dict[str, Any] | None:

@@ -17,6 +17,10 @@ class EnvironmentGone(Conflict):
     """The locked environment that a version was published with is not here any more."""
 
 
+class NotMature(Conflict):
+    """No version of the algorithm is mature enough for what is asked."""
+
+
 class BumpTooSmall(Invalid):
     """The change of the interface asks for a larger step of the version."""
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import Resources
 
 
@@ -243,6 +244,8 @@ class Run:
     """What the quota service foretold; ``None`` when it did not answer."""
     features: Mapping[str, float] = field(default_factory=dict)
     """What the estimate stands on, and what the next ones learn from."""
+    added_value: AddedValue | None = None
+    """What its author gets on top of the resources; ``None`` when nothing is asked."""
     budget_millicredits: int | None = None
     """The most that its caller lets it cost."""
     ceiling_millicredits: int | None = None

@@ -145,6 +145,7 @@ def never_started(run: Run, outcome: RunStatus, *, error: ErrorInfo | None = Non
     return _enter(run, Stage.SETTLING, outcome=outcome, error=error, platform_fault=error is not None)
 
 
-def settled(run: Run, kind: SettlementKind, *, captured: int, at: datetime) -> Run:
-    """The hold is settled: the end."""
-    return _enter(run, Stage.TERMINAL, settlement=kind, cost_millicredits=captured, ended_at=at)
+def settled(run: Run, kind: SettlementKind, *, captured: int, at: datetime, added: int = 0) -> Run:
+    """The hold is settled: the end; `added` of what was captured was for the author's added value."""
+    terms = replace(run.added_value, paid=added) if run.added_value else None
+    return _enter(run, Stage.TERMINAL, settlement=kind, cost_millicredits=captured, added_value=terms, ended_at=at)

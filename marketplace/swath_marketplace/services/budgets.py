@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from swath_quota.client import HoldStatus, Prices, QuotaClient, Refusal, price_run
+from swath_quota.client import HoldStatus, Prices, QuotaClient, Refusal
 from swath_service.errors import SwathError, Unavailable
 
 from swath_marketplace.domain import budgets, transitions
@@ -16,6 +16,7 @@ from swath_marketplace.domain.budgets import BUDGET_REACHED, CREDITS_EXHAUSTED, 
 from swath_marketplace.domain.clock import Clock, iso
 from swath_marketplace.domain.runs import Checkpoint, Desired, Run
 from swath_marketplace.executors.protocol import Executor, Going
+from swath_marketplace.services.tariff import price_with
 from swath_marketplace.store.runs import RunStore
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ class BudgetWatch:
             log.warning("what run %s costs cannot be told: %s", run.id, error.code)
             return run
         assert watched.prices is not None
-        price = _price(watched.prices)
+        price = price_with(watched.prices, run.added_value)
         account = _account(run, price)
         now = budgets.spending(
             run.resources,
@@ -195,13 +196,6 @@ class BudgetWatch:
     def _left(self, run: Run, going: Going) -> float:
         """How long it can go on at all: to its time limit and the end of a stop."""
         return max(0.0, run.resources.wall_seconds - going.wall_seconds) + self._executor.stop_seconds
-
-
-def _price(prices: Prices) -> Price:
-    def price(cpu_seconds: float, memory_mb_seconds: float) -> int:
-        return price_run(prices, cpu_seconds=cpu_seconds, memory_mb_seconds=memory_mb_seconds, batch=True)
-
-    return price
 
 
 def _account(run: Run, price: Price) -> Account:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from swath_quota.client import (
@@ -29,6 +29,7 @@ from swath_quota.client import (
 from swath_service.errors import Invalid, SwathError, Unavailable
 
 from swath_marketplace.domain import budgets, transitions
+from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock, iso
 from swath_marketplace.domain.runs import (
@@ -41,6 +42,7 @@ from swath_marketplace.domain.runs import (
     SettlementKind,
     Usage,
 )
+from swath_marketplace.services.tariff import added_at, asked_of, delivered, price_with
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,9 @@ class Offer:
     ceiling: int
     """The most that its version's limits allow."""
     estimate: Estimate | None
-    """``None`` when the quota service foretold nothing; then the ceiling is held."""
+    """Of the resources; ``None`` when the quota service foretold nothing; then the ceiling is held."""
+    added_value: AddedValue | None = None
+    """What the author gets on top; its bound is part of `hold`."""
 
 
 class Cashier:
@@ -92,6 +96,7 @@ class Cashier:
         features: Mapping[str, float],
         ending_seconds: float,
         budget: int | None = None,
+        added_value: AddedValue | None = None,
     ) -> Offer:
         """What a run of `version` will cost and what is to be held for it. Nothing is held yet.
 
@@ -103,6 +108,8 @@ class Cashier:
             How long a run may go on after it has to be asked to checkpoint; what is held covers at least two of that.
         budget
             The most that it may cost, in millicredits: it caps what is held.
+        added_value
+            What the run agrees to; the most that it can come to is held as well.
 
         Raises
         ------
@@ -112,21 +119,22 @@ class Cashier:
             When the quota service tells neither a quote nor its prices, now or lately.
         """
         resources, prices = version.resources, self._current_prices()
-
-        def price(cpu_seconds: float, memory_mb_seconds: float) -> int:
-            return price_run(prices, cpu_seconds=cpu_seconds, memory_mb_seconds=memory_mb_seconds, batch=True)
-
-        least = budgets.least_hold(resources, price, seconds=ending_seconds)
+        least = budgets.least_hold(resources, price_with(prices, added_value), seconds=ending_seconds)
         _check_budget(budget, least=least)
-        hold = ceiling = price(
-            resources.cpus * resources.wall_seconds, float(resources.memory_mb * resources.wall_seconds)
-        )
+        most_cpu = resources.cpus * resources.wall_seconds
+        memory = float(resources.memory_mb * resources.wall_seconds)
+        bare = ceiling = price_run(prices, cpu_seconds=most_cpu, memory_mb_seconds=memory, batch=True)
         estimate = self._estimate(quote_id, version, features)
         if estimate is not None:
-            ceiling = estimate.ceiling
-            # Below the least it would be asked to checkpoint as soon as it starts.
-            hold = min(ceiling, max(estimate.hold, least))
-        return Offer(hold=hold if budget is None else min(budget, hold), ceiling=ceiling, estimate=estimate)
+            bare, ceiling = min(estimate.hold, estimate.ceiling), estimate.ceiling
+        most = ceiling + added_at(added_value, cpu_seconds=most_cpu)
+        bound = added_at(added_value, cpu_seconds=_most_cpu(prices, bare, most=most_cpu))
+        # Below the least it would be asked to checkpoint as soon as it starts.
+        hold = min(most, max(bare + bound, least))
+        if budget is not None:
+            hold, bound = min(budget, hold), min(budget, bound)
+        agreed = replace(added_value, bound=bound) if added_value else None
+        return Offer(hold=hold, ceiling=most, estimate=estimate, added_value=agreed)
 
     def observe(self, run: Run) -> None:
         """Tell the quota service what `run`, whose hold is settled, used, so that quotes to come learn from it.
@@ -157,8 +165,10 @@ class Cashier:
             # What is learnt is worth less than that the run ends.
             log.error("what run %s used could not be told: %s", run.id, error.code)
 
-    def cost(self, usage: Usage, *, price_version: str | None = None) -> int:
-        """What a run that took `usage` costs, in millicredits, under the prices it was quoted with; by default today's.
+    def cost(self, usage: Usage, *, price_version: str | None = None, added_value: AddedValue | None = None) -> int:
+        """What a run that took `usage` and did not finish costs, in millicredits.
+
+        Under the prices it was quoted with, by default today's, and with what it agreed to.
 
         Raises
         ------
@@ -166,12 +176,13 @@ class Cashier:
             When the quota service does not tell its prices.
         """
         prices = self._current_prices()
-        return price_run(
+        resources = price_run(
             prices if price_version in (None, prices.version) else self._prices_of(price_version, otherwise=prices),
             cpu_seconds=usage.cpu_seconds,
             memory_mb_seconds=usage.memory_mb * usage.wall_seconds,
             batch=True,
         )
+        return resources + added_at(added_value, cpu_seconds=usage.cpu_seconds, finished=False)
 
     def ask(self, run: Run) -> Run:
         """`run` after its hold was asked for: held, refused, or on its way out when its end is wanted.
@@ -193,6 +204,7 @@ class Cashier:
             ),
             expires_in_seconds=run.resources.wall_seconds + _MARGIN_SECONDS,
             price_version=price_version_of(run),
+            added_value=asked_of(run.added_value),
         )
         if run.desired is Desired.CANCELED:
             # The hold was asked for all the same: a call that a crash cut off may have placed it already.
@@ -212,13 +224,17 @@ class Cashier:
         if run.usage is None:
             return self._release(run)
         fault = _fault_of(run)
+        used = _metered(run, run.usage)
+        if run.outcome is RunStatus.FINISHED:
+            used |= delivered(run.added_value)
         try:
-            settlement = self._quota.settle(run.hold_id, usage=_metered(run, run.usage), fault=fault)
+            settlement = self._quota.settle(run.hold_id, usage=used, fault=fault)
         except NoSuchHold:
             log.error("run %s is over and there is no hold of it", run.id)
             return transitions.settled(run, SettlementKind.RELEASED, captured=0, at=self._clock())
         if settlement.status is HoldStatus.CAPTURED:
-            return transitions.settled(run, SettlementKind.CAPTURED, captured=settlement.captured, at=self._clock())
+            taken, added = settlement.captured, settlement.added_value
+            return transitions.settled(run, SettlementKind.CAPTURED, captured=taken, added=added, at=self._clock())
         if fault is not Fault.PLATFORM:
             # The credits went back to the caller before we came; they are not asked for twice.
             log.error("run %s is over and its hold was %s before", run.id, settlement.status)
@@ -301,6 +317,15 @@ class Cashier:
         with self._lock:
             self._prices = (time.monotonic() + _PRICES_SECONDS, prices)
         return prices
+
+
+def _most_cpu(prices: Prices, resources: int, *, most: float) -> float:
+    """The most CPU-seconds, up to `most`, that `resources` millicredits can have paid for."""
+    if not prices.per_cpu_hour:
+        return most
+    # Half a millicredit more: the price was rounded.
+    left = max(0.0, resources + 0.5 - prices.per_batch_run)
+    return min(most, left * 3600 / prices.per_cpu_hour)
 
 
 def price_version_of(run: Run) -> str | None:

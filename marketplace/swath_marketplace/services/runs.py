@@ -22,6 +22,7 @@ from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
 from swath_marketplace.domain.runs import OutputFile, Run, RunStatus
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.holds import Cashier, Offer
 from swath_marketplace.services.reconciler import Reconciler
@@ -77,6 +78,7 @@ class Runs:
         *,
         store: RunStore,
         registry: Registry,
+        added_values: AddedValues,
         cashier: Cashier,
         budgets: BudgetWatch,
         reconciler: Reconciler,
@@ -86,6 +88,7 @@ class Runs:
     ) -> None:
         self._store = store
         self._registry = registry
+        self._added_values = added_values
         self._cashier = cashier
         self._budgets = budgets
         self._reconciler = reconciler
@@ -154,6 +157,7 @@ class Runs:
             features=features,
             ending_seconds=self._budgets.ending_seconds,
             budget=request.budget_millicredits,
+            added_value=self._added_values.agreed(version, parameters, caller=actor.name),
         )
         return version, offer
 
@@ -225,6 +229,7 @@ class Runs:
             features=features,
             ending_seconds=self._budgets.ending_seconds,
             budget=request.budget_millicredits,
+            added_value=self._added_values.agreed(version, parameters, caller=caller),
         )
         return Run(
             id=run_id,
@@ -239,6 +244,7 @@ class Runs:
             quote_millicredits=offer.hold,
             estimate=offer.estimate,
             features=features,
+            added_value=offer.added_value,
             budget_millicredits=request.budget_millicredits,
             ceiling_millicredits=offer.ceiling,
             created_at=self._clock(),

@@ -130,7 +130,8 @@ class Stepper:
         collected = self._collector.collect(run, self._look(run).end)
         ending, usage = collected.ending, collected.usage
         if ending.error and ending.error.code in budgets.CODES:
-            cost = min(self._cashier.cost(usage, price_version=price_version_of(run)), run.quote_millicredits)
+            cost = self._cashier.cost(usage, price_version=price_version_of(run), added_value=run.added_value)
+            cost = min(cost, run.quote_millicredits)
             told = budgets.finally_told(ending.error, held=run.quote_millicredits, cost=cost)
             ending = replace(ending, error=told)
         ended = transitions.ended(

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.runs import (
     Checkpoint,
@@ -74,6 +75,7 @@ def run_of(row: sa.Row[Any]) -> Run:
         ended_at=row.ended_at,
         estimate=Estimate(**row.estimate) if row.estimate else None,
         features=row.features or {},
+        added_value=AddedValue.from_dict(row.added_value) if row.added_value else None,
         ceiling_millicredits=row.ceiling_millicredits,
         generation=row.generation,
     )
@@ -93,6 +95,7 @@ def values_of(run: Run) -> dict[str, Any]:
         "progress": run.progress,
         "usage": run.usage.as_dict() if run.usage else None,
         "cost_millicredits": run.cost_millicredits,
+        "added_value": run.added_value.as_dict() if run.added_value else None,
         "outputs": [output.as_dict() for output in run.outputs],
         "inputs": [dict(item) for item in run.inputs],
         "checkpoint": run.checkpoint.as_dict() if run.checkpoint else None,

@@ -116,6 +116,7 @@ class RunRow(Base, table=True):
     estimate: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     features: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     budget_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
+    added_value: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     ceiling_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
     checkpoint: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     admitted_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))

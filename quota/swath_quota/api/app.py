@@ -12,7 +12,7 @@ from fastapi import FastAPI, Query, Request, Response
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_quota.api import holds, limits, organisations, pages, quotes, reports, usage, wallets
+from swath_quota.api import authors, holds, limits, organisations, pages, quotes, reports, usage, wallets
 from swath_quota.api.errors import STATUSES
 from swath_quota.api.rendering import wants_html
 from swath_quota.services.desk import Desk
@@ -73,6 +73,7 @@ def make_app(*, desk: Desk, identity: Identity, prefix: str, sweep_seconds: floa
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        authors.router,
         holds.router,
         limits.router,
         organisations.router,

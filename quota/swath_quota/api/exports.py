@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 
 from swath_quota.domain.ledger import LedgerEntry, signed
+from swath_quota.domain.payouts import PayoutStatement
 from swath_quota.domain.reports import Charge
 from swath_quota.domain.statements import MonthStatement
 
@@ -39,6 +40,18 @@ ENTRY_COLUMNS = (
     "description",
     "reference",
     "transaction_id",
+)
+PAYOUT_COLUMNS = (
+    "number",
+    "at",
+    "kind",
+    "algorithm",
+    "reference",
+    "description",
+    "added_value_credits",
+    "fee_credits",
+    "credits",
+    "balance_credits",
 )
 #: A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -111,6 +124,21 @@ def statement_csv(statement: MonthStatement) -> Iterator[str]:
         )
     ends_at = min(statement.ends_at, statement.made_at)
     yield _line(("", ends_at.isoformat(), "closing", "", credits_cell(statement.closing), "", "", ""))
+
+
+def payouts_csv(statement: PayoutStatement) -> Iterator[str]:
+    """A line for each of an author's entries in a month."""
+    yield _line(PAYOUT_COLUMNS)
+    for line in statement.lines:
+        yield _line(
+            (
+                line.number,
+                line.at.isoformat(),
+                str(line.kind),
+                *map(cell, (line.algorithm, line.reference, line.description)),
+                *map(credits_cell, (line.added_value, line.fee, line.amount, line.balance)),
+            )
+        )
 
 
 def _line(cells: Iterable[object]) -> str:

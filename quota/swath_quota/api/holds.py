@@ -38,6 +38,7 @@ def place(caller: Caller, desk: AtDesk, body: HoldRequest, response: Response) -
         expires_in_seconds=body.expires_in_seconds,
         payer=body.payer,
         price_version=body.price_version,
+        added_value=body.added_value.domain() if body.added_value else None,
     )
     if isinstance(placed, Refusal):
         raise told(placed)

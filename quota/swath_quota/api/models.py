@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from swath_quota.domain.added_value import MAX_PRICE, AddedValueRequest, Per
 from swath_quota.domain.checks import (
     ALGORITHM_PATTERN,
     ID_PATTERN,
@@ -46,6 +47,21 @@ class PurposeModel(_Request):
     algorithm: Annotated[str, Field(max_length=MAX_REFERENCE)] = ""
 
 
+class AddedValueModel(_Request):
+    """What an author asks on top of the resources."""
+
+    author: Name
+    per: Per
+    millicredits: Annotated[int, Field(strict=True, ge=1, le=MAX_PRICE, description="For each of `per`")]
+    maturity: Annotated[str, Field(max_length=40, description="Of the version, now")]
+
+    def domain(self) -> AddedValueRequest:
+        """The same for the domain."""
+        return AddedValueRequest(
+            author=self.author, per=self.per, millicredits=self.millicredits, maturity=self.maturity
+        )
+
+
 class HoldRequest(_Request):
     """Set credits aside."""
 
@@ -56,6 +72,7 @@ class HoldRequest(_Request):
     expires_in_seconds: Seconds
     payer: Annotated[Name | None, Field(description="Short name of the wallet; by default the user's choice")] = None
     price_version: Annotated[str | None, Field(max_length=40)] = None
+    added_value: Annotated[AddedValueModel | None, Field(description="What the author of what runs asks")] = None
 
 
 class CaptureRequest(_Request):

@@ -7,6 +7,7 @@ from swath_quota.client.fake import FakeQuotaClient
 from swath_quota.client.http import HttpQuotaClient
 from swath_quota.client.protocol import QuotaClient
 from swath_quota.client.rates import StandingPolicies
+from swath_quota.domain.added_value import AddedValue, AddedValueRequest, Per, Shares, price_added
 from swath_quota.domain.errors import (
     CapturedDifferently,
     CaptureExceedsHold,
@@ -15,17 +16,21 @@ from swath_quota.domain.errors import (
     HoldDiffers,
     HoldExpired,
     HoldReleased,
+    NoSuchAuthor,
     NoSuchHold,
     NoSuchLimit,
     NoSuchOverride,
     NoSuchPrices,
     NoSuchQuote,
+    NoSuchSplit,
     NoSuchTier,
     NoSuchWallet,
     NotAMember,
     NotCaptured,
+    NothingToPay,
     ObservationDiffers,
     OverrideDiffers,
+    PayoutDiffers,
     QuoteDiffers,
     RefundDiffers,
     TakeDiffers,
@@ -38,6 +43,7 @@ from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
 from swath_quota.domain.limits import Degrade, Limit, LimitState, Origin, Standing, Taken, Window
 from swath_quota.domain.meters import EventResult, Outcome, Progress, UsageAnswer, UsagePage
 from swath_quota.domain.overrides import Override, Revocation
+from swath_quota.domain.payouts import Payout, PayoutStatement
 from swath_quota.domain.prices import Prices, price_run, price_sync
 from swath_quota.domain.quotes import Basis, Observation, ObservationSource, Quote, QuoteRequest, Reserved
 from swath_quota.domain.tiers import Terms, Tier, Tiers
@@ -45,6 +51,8 @@ from swath_quota.domain.usage import Fault, UsageEvent, price_usage
 from swath_quota.domain.wallets import Statement, Wallet
 
 __all__ = [
+    "AddedValue",
+    "AddedValueRequest",
     "Basis",
     "CaptureExceedsHold",
     "CapturedDifferently",
@@ -67,15 +75,18 @@ __all__ = [
     "LedgerEntry",
     "Limit",
     "LimitState",
+    "NoSuchAuthor",
     "NoSuchHold",
     "NoSuchLimit",
     "NoSuchOverride",
     "NoSuchPrices",
     "NoSuchQuote",
+    "NoSuchSplit",
     "NoSuchTier",
     "NoSuchWallet",
     "NotAMember",
     "NotCaptured",
+    "NothingToPay",
     "Observation",
     "ObservationDiffers",
     "ObservationSource",
@@ -83,6 +94,10 @@ __all__ = [
     "Outcome",
     "Override",
     "OverrideDiffers",
+    "Payout",
+    "PayoutDiffers",
+    "PayoutStatement",
+    "Per",
     "Prices",
     "Progress",
     "Purpose",
@@ -96,6 +111,7 @@ __all__ = [
     "Reserved",
     "Revocation",
     "Settlement",
+    "Shares",
     "Standing",
     "StandingPolicies",
     "Statement",
@@ -112,6 +128,7 @@ __all__ = [
     "UsagePage",
     "Wallet",
     "Window",
+    "price_added",
     "price_run",
     "price_sync",
     "price_usage",

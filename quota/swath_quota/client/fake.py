@@ -9,10 +9,12 @@ from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Unavailable
 
 from swath_quota import services
-from swath_quota.catalogue import load_prices, load_tiers
+from swath_quota.catalogue import load_prices, load_tiers, shipped_splits
 from swath_quota.client.limits import FakeLimits
+from swath_quota.client.payouts import FakePayouts
 from swath_quota.client.quotes import FakeQuotes
 from swath_quota.client.usage import FakeUsage
+from swath_quota.domain.added_value import AddedValueRequest, Splits
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.limit_ports import LimitStore
@@ -29,14 +31,14 @@ from swath_quota.store.quote_memory import MemoryQuotes
 from swath_quota.store.usage_memory import MemoryMeters
 
 
-class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
+class FakeQuotaClient(FakePayouts, FakeUsage, FakeLimits, FakeQuotes):
     """Keeps every promise of `QuotaClient` but to outlive the process.
 
     Parameters
     ----------
     clock
         The time, for tests of months and expiries.
-    tiers, prices
+    tiers, prices, splits
         By default those that come with Swath.
     books, meters, limits, quotes
         By default empty ones in memory.
@@ -57,6 +59,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
         meters: MeterStore | None = None,
         limits: LimitStore | None = None,
         quotes: QuoteStore | None = None,
+        splits: Splits | None = None,
     ) -> None:
         self.down = False
         self._actor = Actor(
@@ -70,6 +73,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
             clock=clock,
             limits=limits or MemoryLimits(),
             quotes=quotes or MemoryQuotes(),
+            splits=splits or shipped_splits(),
         )
 
     @property
@@ -88,6 +92,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
         expires_in_seconds: int,
         payer: str | None = None,
         price_version: str | None = None,
+        added_value: AddedValueRequest | None = None,
     ) -> Hold | Refusal:
         placed = services.hold(
             self._actor,
@@ -99,6 +104,7 @@ class FakeQuotaClient(FakeUsage, FakeLimits, FakeQuotes):
             expires_in_seconds=expires_in_seconds,
             payer=payer,
             price_version=price_version,
+            added_value=added_value,
         )
         return placed if isinstance(placed, Refusal) else placed.hold
 

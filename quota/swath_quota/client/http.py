@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Self
 from urllib.parse import quote
@@ -14,8 +15,10 @@ from swath_service.errors import STATUSES, Invalid, SwathError, Unavailable
 
 from swath_quota.client import wire
 from swath_quota.client.limits import HttpLimits
+from swath_quota.client.payouts import HttpPayouts
 from swath_quota.client.quotes import HttpQuotes
 from swath_quota.client.usage import HttpUsage
+from swath_quota.domain.added_value import AddedValueRequest
 from swath_quota.domain.errors import Codes, NoSuchHold
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
@@ -28,7 +31,7 @@ _TRY_AGAIN = frozenset({502, 503, 504})
 _FAMILIES = {status: kind for kind, status in STATUSES.items()}
 
 
-class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
+class HttpQuotaClient(HttpPayouts, HttpUsage, HttpLimits, HttpQuotes):
     """Keeps the promises of `QuotaClient` over HTTP; every call is idempotent, so every call is repeated on silence.
 
     Parameters
@@ -77,8 +80,9 @@ class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
         expires_in_seconds: int,
         payer: str | None = None,
         price_version: str | None = None,
+        added_value: AddedValueRequest | None = None,
     ) -> Hold | Refusal:
-        body = {
+        body: dict[str, Any] = {
             "hold_id": hold_id,
             "account": account,
             "amount": amount,
@@ -92,6 +96,8 @@ class HttpQuotaClient(HttpUsage, HttpLimits, HttpQuotes):
             "payer": payer,
             "price_version": price_version,
         }
+        if added_value is not None:
+            body["added_value"] = {**asdict(added_value), "per": str(added_value.per)}
         response = self._send("POST", "holds", body=body)
         if response.status_code == 402:
             return wire.refusal_of(_json(response))

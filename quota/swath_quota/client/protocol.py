@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Protocol
 
 from swath_quota.client.limits import LimitCalls
+from swath_quota.client.payouts import PayoutsClient
 from swath_quota.client.quotes import QuotesClient
 from swath_quota.client.usage import UsageClient
+from swath_quota.domain.added_value import AddedValueRequest
 from swath_quota.domain.grants import ANYTHING, GRANT_PRIORITY, Grant, GrantCategory, GrantScope
 from swath_quota.domain.holds import Hold, Purpose, Refusal, Settlement
 from swath_quota.domain.prices import Prices
@@ -16,7 +18,7 @@ from swath_quota.domain.tiers import Tiers
 from swath_quota.domain.wallets import Statement, Wallet
 
 
-class QuotaClient(UsageClient, LimitCalls, QuotesClient, Protocol):
+class QuotaClient(PayoutsClient, UsageClient, LimitCalls, QuotesClient, Protocol):
     """Credits of every user. Amounts are integer millicredits; times are aware, in UTC.
 
     Promises
@@ -41,11 +43,16 @@ class QuotaClient(UsageClient, LimitCalls, QuotesClient, Protocol):
         expires_in_seconds: int,
         payer: str | None = None,
         price_version: str | None = None,
+        added_value: AddedValueRequest | None = None,
     ) -> Hold | Refusal:
         """Set `amount` aside for the user `account`, whose wallet is opened when its owner is first seen.
 
         It is paid from the wallet `payer` (``ada``, ``organisation:acme``), by default from the one that the user
         chose. The price list `price_version`, by default the one in force, is frozen into the hold.
+
+        `added_value` is what the author of what runs asks on top: it is frozen into the hold, priced by the usage that
+        `settle` is told (``runs``, ``area_km2``, ``cpu_seconds``), and divided in the same transaction. An author who
+        spends pays none.
 
         A replay (same id, account, amount, purpose kind and reference) answers the hold as it *now* stands: look at
         its status. A `Refusal` is not stored: the same call may pass later.

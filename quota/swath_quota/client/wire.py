@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from swath_quota.client.limits_wire import limit_of
+from swath_quota.domain.added_value import AddedValue, Shares
 from swath_quota.domain.grants import Grant, GrantCategory, GrantKind, GrantScope
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind, Refusal, Settlement
 from swath_quota.domain.ledger import Direction, LedgerEntry, TransactionKind
@@ -48,6 +49,8 @@ def hold_of(data: Json) -> Hold:
         captured=data["captured"],
         usage=dict(data["usage"]),
         reason=data["reason"],
+        added_value=AddedValue.from_dict(data["added_value"]) if data.get("added_value") else None,
+        shares=Shares(**data["shares"]) if data.get("shares") else None,
         created_at=moment(data["created_at"]),
         expires_at=moment(data["expires_at"]),
         resolved_at=_moment_or_none(data["resolved_at"]),
@@ -64,6 +67,7 @@ def settlement_of(data: Json) -> Settlement:
         returned=data["returned"],
         transaction_id=data["transaction_id"],
         settled_at=moment(data["settled_at"]),
+        added_value=data.get("added_value", 0),
     )
 
 
@@ -153,8 +157,8 @@ def prices_of(data: Json) -> Prices:
         per_gb_hour=data["per_gb_hour"],
         per_batch_run=data["per_batch_run"],
         per_sync_call=data["per_sync_call"],
-        per_storage_gb=data["per_storage_gb"],
-        per_transfer_gb=data["per_transfer_gb"],
+        per_storage_gb=data.get("per_storage_gb", 0),
+        per_transfer_gb=data.get("per_transfer_gb", 0),
     )
 
 

@@ -93,9 +93,6 @@ ISSUER = account_id(AccountKind.ISSUER, "swath")
 #: What users pay is earned on so many accounts: captures of different payers then wait for each other rarely.
 PLATFORM_STRIPES = 16
 
-#: The one account that earned what users paid before there were so many; what it earned is given back from it.
-PLATFORM_BEFORE = account_id(AccountKind.PLATFORM, "swath")
-
 
 def platform_of(payer: str) -> str:
     """The account that earns what the account `payer` pays; always the same one for the same payer."""

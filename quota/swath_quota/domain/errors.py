@@ -23,6 +23,22 @@ class NoSuchPrices(NotFound):
     """``no-such-prices``: the price file has no list of this version."""
 
 
+class NoSuchSplit(NotFound):
+    """``no-such-split``: the split file has no split of this version."""
+
+
+class NoSuchAuthor(NotFound):
+    """``no-such-author``: nobody of this name earned anything, or it is not the caller's to see."""
+
+
+class NothingToPay(Conflict):
+    """``nothing-to-pay``: the author's balance is empty."""
+
+
+class PayoutDiffers(Conflict):
+    """``payout-differs``: the id is taken by another payout."""
+
+
 class NoSuchMember(NotFound):
     """``no-such-member``: the organisation has no such member."""
 
@@ -122,6 +138,10 @@ class Codes:
         "no-such-wallet": NoSuchWallet,
         "no-such-tier": NoSuchTier,
         "no-such-prices": NoSuchPrices,
+        "no-such-split": NoSuchSplit,
+        "no-such-author": NoSuchAuthor,
+        "nothing-to-pay": NothingToPay,
+        "payout-differs": PayoutDiffers,
         "no-such-member": NoSuchMember,
         "not-a-member": NotAMember,
         "not-captured": NotCaptured,

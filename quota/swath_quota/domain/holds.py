@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from swath_quota.domain.added_value import AddedValue, Shares
 from swath_quota.domain.errors import (
     CapturedDifferently,
     CaptureExceedsHold,
@@ -58,6 +59,10 @@ class Hold:
     """What the captured credits were for."""
     reason: str = ""
     """Why it was released."""
+    added_value: AddedValue | None = None
+    """What the author of what it pays for gets on top; ``None`` where nobody earns."""
+    shares: Shares | None = None
+    """How what was captured was divided; only where there is an added value."""
     created_at: datetime
     expires_at: datetime
     resolved_at: datetime | None = None
@@ -69,6 +74,8 @@ class Hold:
             raise ValueError(f"hold {self.id}: {self.captured} captured of {self.amount} while {self.status}")
         if (self.status is HoldStatus.HELD) != (self.resolved_at is None):
             raise ValueError(f"hold {self.id}: {self.status} and resolved at {self.resolved_at}")
+        if self.shares and (self.added_value is None or self.shares.captured != self.captured):
+            raise ValueError(f"hold {self.id}: {self.captured} captured and divided as {self.shares}")
         if sum(part for _, part in self.allocations) != self.amount:
             raise ValueError(f"hold {self.id}: {self.amount} held and {self.allocations} allocated")
 
@@ -92,6 +99,8 @@ class Settlement:
     transaction_id: str | None
     """The ledger's transaction, when any credits moved."""
     settled_at: datetime
+    added_value: int = 0
+    """Millicredits of those taken that were for an author's added value."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +138,7 @@ def settlement_of(hold: Hold) -> Settlement:
         returned=hold.amount - hold.captured,
         transaction_id=capture_id(hold.id) if hold.captured else None,
         settled_at=hold.resolved_at,
+        added_value=hold.shares.added if hold.shares else 0,
     )
 
 
@@ -137,7 +147,9 @@ def refund_id(hold_id: str) -> str:
     return f"refund:{hold_id}"
 
 
-def check_replay(existing: Hold, *, account: str, amount: int, purpose: Purpose) -> Hold:
+def check_replay(
+    existing: Hold, *, account: str, amount: int, purpose: Purpose, added_value: AddedValue | None = None
+) -> Hold:
     """`existing`, when the same hold is asked for again by the user `account`.
 
     The expiry is not compared (extending moves it), nor the description (it is for people), nor the wallet (whose
@@ -150,17 +162,21 @@ def check_replay(existing: Hold, *, account: str, amount: int, purpose: Purpose)
         The id is taken by another hold. What that one is, is not told.
     """
     same = (existing.member, existing.purpose.kind, existing.purpose.reference)
-    if same != (account, purpose.kind, purpose.reference) or amount != existing.asked:
+    terms = added_value.same_terms(existing.added_value) if added_value else existing.added_value is None
+    if same != (account, purpose.kind, purpose.reference) or amount != existing.asked or not terms:
         raise HoldDiffers(
             code="hold-differs",
-            message=f"the id {existing.id!r} is taken by a hold on another account, amount or purpose",
+            message=f"the id {existing.id!r} is taken by a hold on another account, amount or purpose,"
+            " or with another added value",
             mend="make a new id for a new hold; repeat a hold only as it was",
         )
     return existing
 
 
-def capture(hold: Hold, *, amount: int, usage: Mapping[str, float], at: datetime) -> Hold:
+def capture(hold: Hold, *, amount: int, usage: Mapping[str, float], at: datetime, shares: Shares | None = None) -> Hold:
     """`hold` after `amount` of it was taken; `hold` itself when that was done before.
+
+    Where nobody tells by `shares` how it is divided, all of it is for the resources, and nobody earns.
 
     Raises
     ------
@@ -183,7 +199,9 @@ def capture(hold: Hold, *, amount: int, usage: Mapping[str, float], at: datetime
             mend="capture at most what is held",
             findings=[{"field": "amount", "message": f"at most {hold.amount}", "mend": "capture at most what is held"}],
         )
-    return replace(hold, status=HoldStatus.CAPTURED, captured=amount, usage=dict(usage), resolved_at=at)
+    if hold.added_value and shares is None:
+        shares = Shares(resources=amount, added=0, discount=0, author=0, fee=0)
+    return replace(hold, status=HoldStatus.CAPTURED, captured=amount, usage=dict(usage), shares=shares, resolved_at=at)
 
 
 def release(hold: Hold, *, reason: str, at: datetime) -> Hold:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from swath_quota.domain.accounts import WALLETS, Account, wallet_id
+from swath_quota.domain.earning import RESEARCH, earning_changes, is_earning
 from swath_quota.domain.grants import Draw, Grant
 from swath_quota.domain.holds import Hold, HoldStatus, capture_id, refund_id
 from swath_quota.domain.ledger import LedgerEntry, TransactionKind, entry_hash, hash_of, signed
@@ -35,6 +36,9 @@ class Invariant(StrEnum):
     MEMBERS = "members-are-holds"
     """What a member holds of an organisation's is the sum of the member's open holds, and what counts as spent in a
     month at least what was captured in it (more only where a clock was put back into the month before)."""
+    EARNED = "added-value-divided"
+    """Of a capture with an added value each got its share: the platform, the author, the fees; and the research budget
+    gave its part."""
     REFUND = "refunded-once"
     """What was given back of a hold is at most what it captured, to the wallet that had paid."""
     GRANTS = "grants-are-balance"
@@ -113,6 +117,8 @@ class _Ledger:
         self.last: dict[str, tuple[int, int, str]] = {}
         self.transactions: defaultdict[str, int] = defaultdict(int)
         self.captures: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self.changes: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        """By capture: what it changed on accounts of authors, of fees and of the research budget."""
         self.refunds: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def take(self, entry: LedgerEntry) -> list[Breach]:
@@ -122,9 +128,12 @@ class _Ledger:
         self.credits += max(0, change)
         self.sums[entry.account_id] += change
         self.transactions[entry.transaction_id] += change
-        if entry.kind is TransactionKind.CAPTURE and change < 0:
-            self.captures[entry.transaction_id][entry.account_id] = -change
-        if entry.kind is TransactionKind.REFUND and change > 0:
+        if entry.kind is TransactionKind.CAPTURE:
+            if change < 0 and entry.account_id != RESEARCH:
+                self.captures[entry.transaction_id][entry.account_id] = -change
+            if is_earning(entry.account_id):
+                self.changes[entry.transaction_id][entry.account_id] = change
+        if entry.kind is TransactionKind.REFUND and change > 0 and entry.account_id != RESEARCH:
             self.refunds[entry.transaction_id][entry.account_id] = change
         sequence, balance, head = self.last.get(entry.account_id, (0, 0, ""))
         self.last[entry.account_id] = (entry.sequence, entry.current_balance, entry.hash)
@@ -163,7 +172,8 @@ def _balances(accounts: tuple[Account, ...], ledger: _Ledger) -> list[Breach]:
 
 def _holds(accounts: tuple[Account, ...], holds: tuple[Hold, ...], ledger: _Ledger) -> list[Breach]:
     held: defaultdict[str, int] = defaultdict(int)
-    captures, refunds, breaches = dict(ledger.captures), dict(ledger.refunds), []
+    captures, refunds, changes = dict(ledger.captures), dict(ledger.refunds), dict(ledger.changes)
+    breaches = []
     for hold in holds:
         wallet = wallet_id(hold.account)
         if hold.is_open:
@@ -173,11 +183,16 @@ def _holds(accounts: tuple[Account, ...], holds: tuple[Hold, ...], ledger: _Ledg
         if debited != due or (due and hold.status is not HoldStatus.CAPTURED):
             message = f"{hold.status} with {hold.captured} captured; debited: {debited or 'nothing'}"
             breaches.append(Breach(invariant=Invariant.CAPTURE, subject=hold.id, message=message))
+        got, should = changes.pop(capture_id(hold.id), {}), earning_changes(hold, payer=wallet)
+        if got != should:
+            message = f"{got or 'nothing'} was divided; its shares say {should or 'nothing'}"
+            breaches.append(Breach(invariant=Invariant.EARNED, subject=hold.id, message=message))
         back = refunds.pop(refund_id(hold.id), {})
         if set(back) - {wallet} or sum(back.values()) > hold.captured:
             message = f"{hold.captured} captured; given back: {back}"
             breaches.append(Breach(invariant=Invariant.REFUND, subject=hold.id, message=message))
-    for invariant, orphans in ((Invariant.CAPTURE, captures), (Invariant.REFUND, refunds)):
+    orphaned = ((Invariant.CAPTURE, captures), (Invariant.EARNED, changes), (Invariant.REFUND, refunds))
+    for invariant, orphans in orphaned:
         breaches += [
             Breach(invariant=invariant, subject=name, message="for a hold that is not there") for name in orphans
         ]

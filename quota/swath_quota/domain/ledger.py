@@ -34,6 +34,8 @@ class TransactionKind(StrEnum):
     """Granted credits were not spent in time."""
     REFUND = "refund"
     """What was captured was given back."""
+    PAYOUT = "payout"
+    """What an author earned left Swath."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,6 +50,10 @@ class Reader(Protocol):
         """At most `limit` entries with a sequence below `before`, newest first."""
         ...
 
+    def entry(self, account_id: str, transaction_id: str) -> LedgerEntry | None:
+        """What a transaction did to an account."""
+        ...
+
     def overdue(self, now: datetime, *, limit: int, account: str | None = None) -> tuple[Hold, ...]:
         """Open holds whose time is over, the longest overdue first."""
         ...

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from swath_quota.domain.added_value import Splits
+from swath_quota.domain.earning import due_of, shares_of
 from swath_quota.domain.holds import Hold, HoldStatus
 from swath_quota.domain.meters import Meter, StoredEvent
 from swath_quota.domain.prices import Prices
@@ -19,7 +21,10 @@ class UsageInvariant(StrEnum):
     FOLD = "meter-is-fold"
     """A meter is the fold of its events that were not late."""
     PRICED = "captured-is-priced-usage"
-    """A metered hold captured the price of its usage by the price list frozen in it, at most what was held."""
+    """A metered hold captured the price of its usage by the price list frozen in it, and the added value less its
+    discount, at most what was held."""
+    DIVIDED = "added-value-by-split"
+    """Author, fees and research budget got of it what the split frozen in the hold says."""
     FAULTLESS = "platform-fault-is-free"
     """Nothing is captured for what ended by the platform's fault."""
     COUNTED = "event-has-meter"
@@ -52,6 +57,7 @@ def examine_usage(
     events: Iterable[StoredEvent],
     holds: Mapping[str, Hold],
     prices: Callable[[Hold], Prices],
+    splits: Splits,
 ) -> tuple[tuple[UsageBreach, ...], UsageTotals]:
     """Every breach of every invariant, and the totals.
 
@@ -62,6 +68,8 @@ def examine_usage(
         meter of a captured hold stands still.
     prices
         The price list frozen in a hold.
+    splits
+        Those that holds with an added value have one of frozen in them.
     """
     breaches: list[UsageBreach] = []
     folds: defaultdict[str, MeterState] = defaultdict(MeterState)
@@ -79,7 +87,8 @@ def examine_usage(
         meter_count += 1
         for name, value in meter.state.usage.items():
             sums[str(meter.kind)][name] += value
-        breaches += _of_meter(meter, folds[meter.hold_id], hold=holds.get(meter.hold_id), prices=prices)
+        hold = holds.get(meter.hold_id)
+        breaches += _of_meter(meter, folds[meter.hold_id], hold=hold, prices=prices, splits=splits)
         stray[meter.hold_id].discard(meter.id)
     breaches += [
         UsageBreach(
@@ -95,7 +104,7 @@ def examine_usage(
 
 
 def _of_meter(
-    meter: Meter, folded: MeterState, *, hold: Hold | None, prices: Callable[[Hold], Prices]
+    meter: Meter, folded: MeterState, *, hold: Hold | None, prices: Callable[[Hold], Prices], splits: Splits
 ) -> list[UsageBreach]:
     breaches = []
     if meter.state != folded:
@@ -110,7 +119,12 @@ def _of_meter(
             breaches.append(UsageBreach(invariant=UsageInvariant.FAULTLESS, subject=hold.id, message=message))
         return breaches
     price = price_usage(prices(hold), folded.usage, hold.purpose.kind)
-    if hold.captured != min(price, hold.amount):
-        message = f"{hold.captured} captured of {hold.amount}; what was reported costs {price}"
+    due = due_of(hold, resources=price, usage=folded.usage)
+    if hold.captured != min(due, hold.amount):
+        message = f"{hold.captured} captured of {hold.amount}; what was reported costs {due}"
         breaches.append(UsageBreach(invariant=UsageInvariant.PRICED, subject=hold.id, message=message))
+    shares = shares_of(splits, hold, resources=price, usage=folded.usage)
+    if hold.shares != shares:
+        message = f"divided as {hold.shares}; by its split and usage it is {shares}"
+        breaches.append(UsageBreach(invariant=UsageInvariant.DIVIDED, subject=hold.id, message=message))
     return breaches

@@ -16,6 +16,7 @@ from swath_quota.services.organisations import (
     organisation,
 )
 from swath_quota.services.overrides import override, overrides, revoke
+from swath_quota.services.payouts import pay_out, payouts_of
 from swath_quota.services.progress import progress, usage_page
 from swath_quota.services.quotes import CoverageReport, Given, coverage, get_quote, observe, quote
 from swath_quota.services.refunds import refund
@@ -49,6 +50,8 @@ __all__ = [
     "organisation",
     "override",
     "overrides",
+    "pay_out",
+    "payouts_of",
     "price_list",
     "progress",
     "quote",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, datetime
 
+from swath_quota.domain.added_value import Splits
 from swath_quota.domain.limit_ports import LimitStore
 from swath_quota.domain.meters import MeterStore
 from swath_quota.domain.ports import Books
@@ -23,6 +24,13 @@ from swath_quota.store.usage_memory import MemoryMeters
 def utc_now() -> datetime:
     """The time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def _shipped_splits() -> Splits:
+    # Not at the top: the services stand on no reader of files.
+    from swath_quota.catalogue import shipped_splits
+
+    return shipped_splits()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,4 +51,5 @@ class Desk:
         object.__setattr__(self, "reports", reports_over or BooksReports(self.books))
 
     quotes: QuoteStore = field(default_factory=MemoryQuotes)
+    splits: Splits = field(default_factory=_shipped_splits)
     estimators: Estimators = field(default_factory=Estimators)

@@ -11,14 +11,17 @@ from swath_service.actor import Actor, Scope
 
 from swath_quota.domain import holds as rules
 from swath_quota.domain.accounts import Account, account_of_id, is_organisation, platform_of, wallet_id, wallet_name
+from swath_quota.domain.added_value import AddedValueRequest, Shares
 from swath_quota.domain.checks import MAX_AMOUNT, MAX_HOLD_SECONDS, MAX_REFERENCE, MAX_TEXT, Checks
+from swath_quota.domain.earning import capture_legs
 from swath_quota.domain.grants import Draw, allocate, draw_held, merged
 from swath_quota.domain.holds import Hold, HoldStatus, Refusal, Settlement, capture_id, settlement_of
-from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
+from swath_quota.domain.ledger import Transaction, TransactionKind, post
 from swath_quota.domain.members import Membership, with_held, with_spent
 from swath_quota.domain.ports import Needs, Reader, Unit
 from swath_quota.domain.purposes import Purpose
 from swath_quota.domain.refusals import ceiling_reached, credits_exhausted
+from swath_quota.services import earning
 from swath_quota.services.desk import Desk
 from swath_quota.services.metering import metered
 from swath_quota.services.opening import on_wallet
@@ -50,6 +53,7 @@ def hold(
     expires_in_seconds: int,
     payer: str | None = None,
     price_version: str | None = None,
+    added_value: AddedValueRequest | None = None,
 ) -> Placed | Refusal:
     """Set `amount` millicredits aside for the user `account`; a wallet is opened when its owner is first seen.
 
@@ -60,6 +64,9 @@ def hold(
     ----------
     price_version
         Version of the price list to freeze into the hold; by default the one in force.
+    added_value
+        What the author asks of what it pays for; frozen into the hold with the split in force. An author who pays
+        earns nothing.
 
     Raises
     ------
@@ -78,6 +85,7 @@ def hold(
     checks.text("purpose.description", value=purpose.description, longest=MAX_TEXT, empty=True)
     checks.text("purpose.algorithm", value=purpose.algorithm, longest=MAX_REFERENCE, empty=True)
     checks.integer("expires_in_seconds", value=expires_in_seconds, least=1, most=MAX_HOLD_SECONDS)
+    terms = earning.freeze(desk, checks, added_value, member=account)
     checks.done()
     if payer is not None and payer != account and not is_organisation(payer):
         # Nobody spends from another user's wallet, whatever a caller passes on.
@@ -87,7 +95,7 @@ def hold(
     def work(unit: Unit, wallet: Account, now: datetime) -> Placed | Refusal:
         existing = unit.hold(hold_id)
         if existing:
-            rules.check_replay(existing, account=account, amount=amount, purpose=purpose)
+            rules.check_replay(existing, account=account, amount=amount, purpose=purpose, added_value=terms)
             return Placed(hold=existing, replayed=True)
         wanted = Hold(
             id=hold_id,
@@ -97,12 +105,14 @@ def hold(
             asked=amount,
             purpose=purpose,
             price_version=prices.version,
+            added_value=terms,
             created_at=now,
             expires_at=now + timedelta(seconds=expires_in_seconds),
         )
         placed = _set_aside(desk, unit, wanted, wallet=wallet, amount=amount, now=now)
         if isinstance(placed, Refusal):
             return placed
+        placed = earning.with_discount(desk, unit, placed, wallet=wallet)
         unit.add_hold(placed)
         return Placed(hold=placed, replayed=False)
 
@@ -110,12 +120,25 @@ def hold(
     return on_wallet(desk, account, work=work, payer=payer, needs=needs)
 
 
-def capture(actor: Actor, desk: Desk, *, hold_id: str, amount: int, usage: Mapping[str, float]) -> Settlement:
+def capture(
+    actor: Actor,
+    desk: Desk,
+    *,
+    hold_id: str,
+    amount: int,
+    usage: Mapping[str, float],
+    shares: Shares | None = None,
+) -> Settlement:
     """Take `amount` millicredits, at most what is held, and give the rest back, in one balanced transaction.
 
     Idempotent by `hold_id`: a replay with the same amount answers the same settlement; the first `usage` stands.
     A hold whose time is over but which no sweep has voided yet is captured: its credits are still set aside and
     what ran did run. Once voided it is not.
+
+    Parameters
+    ----------
+    shares
+        How `amount` is divided, of a hold with an added value (`services.settling`); by default nobody earns.
 
     Raises
     ------
@@ -129,9 +152,10 @@ def capture(actor: Actor, desk: Desk, *, hold_id: str, amount: int, usage: Mappi
     checks.done()
 
     def step(before: Hold, now: datetime) -> Hold:
-        return rules.capture(before, amount=amount, usage=usage, at=now)
+        return rules.capture(before, amount=amount, usage=usage, at=now, shares=shares)
 
-    return settlement_of(_resolve(actor, desk, hold_id=hold_id, step=step, settles=True))
+    earns = shares is not None and shares.earned > 0
+    return settlement_of(_resolve(actor, desk, hold_id=hold_id, step=step, settles=True, earns=earns))
 
 
 def release(actor: Actor, desk: Desk, *, hold_id: str, reason: str) -> Settlement:
@@ -269,15 +293,21 @@ def _under_ceiling(unit: Unit, hold: Hold, *, amount: int, now: datetime) -> boo
     return left is None or amount <= left
 
 
-def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, settles: bool = False) -> Hold:
-    """Change a hold by `step` under the lock of its wallet, and of the account that earns when it `settles`."""
+def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, settles: bool = False, earns: bool = False) -> Hold:
+    """Change a hold by `step` under the lock of its wallet.
 
-    def work(unit: Unit) -> Hold | str:
+    And of the accounts that get something: the platform's when it `settles`, the author's too when somebody `earns`.
+    """
+    # What an author's added value is never changes, nor who pays.
+    also = earning.earners_of(desk, hold_id) if earns else ()
+
+    def work(unit: Unit) -> Hold | tuple[str, ...]:
         account_id = wallet_id(_find(unit, hold_id).account)
-        earner = platform_of(account_id)
-        accounts = unit.lock([account_id, earner] if settles else [account_id])
-        if settles and earner not in accounts:
-            return earner
+        touched = [account_id, platform_of(account_id), *also] if settles else [account_id]
+        accounts = unit.lock(touched)
+        missing = tuple(one for one in touched if one not in accounts)
+        if missing:
+            return missing
         # Read again: only under the lock of its account does a hold stand still.
         before = _find(unit, hold_id)
         now = desk.clock()
@@ -289,11 +319,11 @@ def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, settles: boo
             _settle(actor, unit, before=before, after=after, accounts=accounts, now=now)
         return after
 
-    needs = Needs(hold=hold_id, settles=settles)
+    needs = Needs(hold=hold_id, settles=settles, also=also)
     found = desk.books.run(work, needs=needs)
-    if isinstance(found, str):
-        earner = account_of_id(found, at=desk.clock())
-        desk.books.run(lambda unit: unit.open_accounts([earner]))
+    if isinstance(found, tuple):
+        opened = [account_of_id(name, at=desk.clock()) for name in found]
+        desk.books.run(lambda unit: unit.open_accounts(opened))
         found = desk.books.run(work, needs=needs)
     assert isinstance(found, Hold)
     return found
@@ -302,7 +332,7 @@ def _resolve(actor: Actor, desk: Desk, *, hold_id: str, step: Step, settles: boo
 def _settle(
     actor: Actor, unit: Unit, *, before: Hold, after: Hold, accounts: Mapping[str, Account], now: datetime
 ) -> None:
-    """Move what `after` captured from the wallet to the platform, and give the grants behind `before` the rest back."""
+    """Move what `after` captured from the wallet to those who earn, and give the grants behind `before` the rest."""
     payer = accounts[wallet_id(before.account)]
     payer = replace(payer, held=payer.held - before.amount)
     grants = unit.live_grants(before.account)
@@ -317,13 +347,14 @@ def _settle(
         if membership:
             freed = with_held(membership, change=-before.amount)
             unit.save_membership(with_spent(freed, amount=after.captured, at=now))
-    if not after.captured:
+    legs = capture_legs(after, payer=payer.id)
+    if not legs:
         unit.save_account(payer)
         return
     transaction = Transaction(
         id=capture_id(after.id),
         kind=TransactionKind.CAPTURE,
-        legs=transfer(source=payer.id, target=platform_of(payer.id), amount=after.captured),
+        legs=legs,
         reference=after.id,
         description=after.purpose.description or f"{after.purpose.kind} {after.purpose.reference}",
         actor=actor.name,

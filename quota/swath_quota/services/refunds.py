@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from swath_service.actor import Actor, Scope
 
-from swath_quota.domain.accounts import PLATFORM_BEFORE, Account, platform_of, wallet_id
+from swath_quota.domain.accounts import ISSUER, Account, platform_of, wallet_id
+from swath_quota.domain.added_value import Shares, part_of
 from swath_quota.domain.checks import MAX_AMOUNT, MAX_TEXT, Checks
+from swath_quota.domain.earning import earners, refund_legs
 from swath_quota.domain.errors import NotCaptured, RefundDiffers
 from swath_quota.domain.grants import COMPENSATION_PRIORITY, Grant, GrantCategory, GrantKind, paid_by
 from swath_quota.domain.holds import Hold, HoldStatus, Settlement, no_such_hold, refund_id, settlement_of
-from swath_quota.domain.ledger import Transaction, TransactionKind, post, transfer
+from swath_quota.domain.ledger import Leg, Transaction, TransactionKind, post
 from swath_quota.domain.ports import Reader, Unit
 from swath_quota.services.desk import Desk
 from swath_quota.services.opening import expect_end
@@ -25,8 +27,9 @@ _GOOD_FOR = timedelta(days=31)
 def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int | None = None) -> Settlement:
     """Give back `amount` of what a hold captured, by default all, as a grant of the category *compensation*.
 
-    The grant lasts as long as the longest-lasting grant that had paid, and at least 31 days. Idempotent by `hold_id`:
-    there is one refund a hold, and a replay answers it.
+    Of an author's added value the author gives the own part back, as far as it was not paid out or given back before;
+    the platform bears the rest. The grant lasts as long as the longest-lasting grant that had paid, and at least 31
+    days. Idempotent by `hold_id`: there is one refund a hold, and a replay answers it.
 
     Returns
     -------
@@ -53,8 +56,11 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
         return found
 
     def work(unit: Unit) -> Settlement:
-        payer = wallet_id(find(unit).account)
-        accounts = unit.lock([payer, platform_of(payer), PLATFORM_BEFORE])
+        placed = find(unit)
+        payer = wallet_id(placed.account)
+        # Who pays and who earns never changes; what became of the hold is read under the lock.
+        earned = earners(placed.added_value, payer=payer)
+        accounts = unit.lock([payer, platform_of(payer), ISSUER, *earned])
         hold, now = find(unit), desk.clock()
         if hold.status is not HoldStatus.CAPTURED or not hold.captured:
             raise NotCaptured(
@@ -72,7 +78,7 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
             transaction = Transaction(
                 id=refund_id(hold.id),
                 kind=TransactionKind.REFUND,
-                legs=transfer(source=_earner(accounts, payer, amount=back), target=payer, amount=back),
+                legs=_legs(hold, amount=back, payer=payer, accounts=accounts),
                 reference=hold.id,
                 description=reason,
                 actor=actor.name,
@@ -93,10 +99,14 @@ def refund(actor: Actor, desk: Desk, *, hold_id: str, reason: str, amount: int |
     return desk.books.run(work)
 
 
-def _earner(accounts: Mapping[str, Account], payer: str, *, amount: int) -> str:
-    """The account that the wallet `payer` paid into: before revision 0002 of the ledger, another than since."""
-    since = accounts.get(platform_of(payer))
-    return PLATFORM_BEFORE if since is None or since.available < amount else since.id
+def _legs(hold: Hold, *, amount: int, payer: str, accounts: Mapping[str, Account]) -> tuple[Leg, ...]:
+    whole = hold.shares or Shares(resources=hold.captured, added=0, discount=0, author=0, fee=0)
+    return refund_legs(
+        part_of(whole, amount=amount),
+        author=hold.added_value.author if hold.added_value else "",
+        payer=payer,
+        balances={name: account.balance for name, account in accounts.items()},
+    )
 
 
 def _amends(unit: Unit, hold: Hold, *, amount: int, reason: str, actor: Actor, now: datetime) -> Grant:

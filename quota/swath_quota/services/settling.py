@@ -10,6 +10,7 @@ from swath_service.actor import Actor, Scope
 from swath_service.errors import Conflict
 
 from swath_quota.domain.checks import MAX_USAGE, Checks
+from swath_quota.domain.earning import due_of, shares_of
 from swath_quota.domain.errors import RefundDiffers
 from swath_quota.domain.holds import Hold, Settlement, no_such_hold, settlement_of
 from swath_quota.domain.meters import Meter, MeterStatus, MeterUnit, UsageAnswer
@@ -108,8 +109,11 @@ def _end(actor: Actor, desk: Desk, hold: Hold, *, meter: Meter) -> Settlement:
         if state.fault is Fault.PLATFORM:
             return release(actor, desk, hold_id=hold.id, reason=_PLATFORM_REASON)
         price = price_usage(frozen_prices(desk, hold), state.usage, hold.purpose.kind)
-        used = settled_usage(state.usage, price=price, held=hold.amount, most=MAX_USAGE)
-        return capture(actor, desk, hold_id=hold.id, amount=min(price, hold.amount), usage=used)
+        shares = shares_of(desk.splits, hold, resources=price, usage=state.usage)
+        due = due_of(hold, resources=price, usage=state.usage)
+        used = settled_usage(state.usage, price=due, held=hold.amount, most=MAX_USAGE)
+        taken = min(due, hold.amount)
+        return capture(actor, desk, hold_id=hold.id, amount=taken, usage=used, shares=shares)
     except Conflict:
         # Somebody else ended it meanwhile; the first to arrive stands.
         found = _hold(desk, hold.id)

@@ -20,6 +20,7 @@ def audit_usage(desk: Desk) -> tuple[tuple[UsageBreach, ...], UsageTotals]:
             events=reader.all_events(),
             holds=holds,
             prices=lambda hold: frozen_prices(desk, hold),
+            splits=desk.splits,
         )
 
     return desk.meters.read(work)

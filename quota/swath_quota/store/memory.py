@@ -105,6 +105,12 @@ class _MemoryUnit:
         ]
         return tuple(of_account[:limit])
 
+    def entry(self, account_id: str, transaction_id: str) -> LedgerEntry | None:
+        mine = (
+            one for one in self._all.entries if (one.account_id, one.transaction_id) == (account_id, transaction_id)
+        )
+        return next(mine, None)
+
     def overdue(self, now: datetime, *, limit: int, account: str | None = None) -> tuple[Hold, ...]:
         late = [
             hold

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from swath_quota.domain.accounts import Account, AccountKind, wallet_id, wallet_name
+from swath_quota.domain.added_value import AddedValue, Shares
 from swath_quota.domain.grants import ANYTHING, Draw, Grant, GrantCategory, GrantKind, GrantScope
 from swath_quota.domain.holds import Hold, HoldStatus, Purpose, PurposeKind
 from swath_quota.domain.ledger import Direction, LedgerEntry, Transaction, TransactionKind
@@ -75,6 +76,8 @@ def hold_of(row: Row[Any]) -> Hold:
         captured=row.captured,
         usage=row.usage,
         reason=row.reason,
+        added_value=AddedValue.from_dict(row.added_value) if row.added_value else None,
+        shares=Shares(**row.shares) if row.shares else None,
         created_at=_utc(row.created_at),
         expires_at=_utc(row.expires_at),
         resolved_at=_utc(row.resolved_at),
@@ -93,6 +96,7 @@ def hold_values(hold: Hold) -> dict[str, Any]:
         "purpose_kind": str(hold.purpose.kind),
         "purpose_reference": hold.purpose.reference,
         "purpose_description": hold.purpose.description,
+        "added_value": hold.added_value.as_dict() if hold.added_value else None,
         **hold_changes(hold),
         "created_at": hold.created_at,
     }
@@ -107,6 +111,7 @@ def hold_changes(hold: Hold) -> dict[str, Any]:
         "captured": hold.captured,
         "usage": dict(hold.usage),
         "reason": hold.reason,
+        "shares": hold.shares.as_dict() if hold.shares else None,
         "expires_at": hold.expires_at,
         "resolved_at": hold.resolved_at,
     }

@@ -83,6 +83,9 @@ ENTRIES_OF_ACCOUNT = (
     .order_by(ENTRIES.c.sequence.desc())
     .limit(bindparam("most"))
 )
+ENTRY = _ENTRIES.where(
+    ENTRIES.c.account_id == bindparam("the_account"), ENTRIES.c.transaction_id == bindparam("the_transaction")
+)
 ALL_ENTRIES = _ENTRIES.order_by(ENTRIES.c.account_id, ENTRIES.c.sequence)
 
 

@@ -76,7 +76,9 @@ class TransactionRow(_Row, table=True):
 
     __tablename__ = "transactions"
     __table_args__ = (
-        CheckConstraint("kind IN ('allowance', 'grant', 'capture', 'lapse', 'refund')", name="transactions_kind"),
+        CheckConstraint(
+            "kind IN ('allowance', 'grant', 'capture', 'lapse', 'refund', 'payout')", name="transactions_kind"
+        ),
         Index("transactions_reference", "reference"),
     )
 
@@ -160,6 +162,8 @@ class HoldRow(_Row, table=True):
     captured: int = Field(sa_type=BigInteger)
     usage: dict[str, float] = Field(sa_type=JSON)
     reason: str = Field(sa_type=Text)
+    added_value: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    shares: dict[str, int] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     created_at: datetime = Field(sa_type=Moment)
     expires_at: datetime = Field(sa_type=Moment)
     resolved_at: datetime | None = Field(default=None, sa_type=Moment)

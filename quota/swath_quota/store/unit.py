@@ -159,6 +159,13 @@ class SqlUnit:
         values = {"the_account": account_id, "before": before or _BEYOND, "most": limit}
         return tuple(map(rows.entry_of, self._all(statements.ENTRIES_OF_ACCOUNT, values)))
 
+    def entry(self, account_id: str, transaction_id: str) -> LedgerEntry | None:
+        for known in self._entries:
+            if (known.account_id, known.transaction_id) == (account_id, transaction_id):
+                return known
+        row = self._first(statements.ENTRY, {"the_account": account_id, "the_transaction": transaction_id})
+        return rows.entry_of(row) if row else None
+
     def overdue(self, now: datetime, *, limit: int, account: str | None = None) -> tuple[Hold, ...]:
         values: dict[str, Any] = {"now": now, "most": limit}
         if account is None:

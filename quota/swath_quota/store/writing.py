@@ -68,7 +68,7 @@ ADD_HOLDS = Write(HOLDS, How.ADD)
 SAVE_HOLDS = Write(
     HOLDS,
     How.CHANGE,
-    ("amount", "allocations", "status", "captured", "usage", "reason", "expires_at", "resolved_at"),
+    ("amount", "allocations", "status", "captured", "usage", "reason", "shares", "expires_at", "resolved_at"),
 )
 ADD_GRANTS = Write(GRANTS, How.ADD)
 SAVE_GRANTS = Write(GRANTS, How.CHANGE, ("remaining", "held"))
@@ -104,7 +104,7 @@ def write(connection: Connection, writes: Sequence[tuple[Write, list[Values]]]) 
 def _each(connection: Connection, one: Write, rows: list[Values]) -> None:
     for name in one.documents:
         for row in rows:
-            row[name] = json.dumps(row[name])
+            row[name] = None if row[name] is None else json.dumps(row[name])
     written = connection.exec_driver_sql(_row_statement(one), rows).rowcount
     if written != len(rows):
         raise RuntimeError(f"{len(rows)} rows of {one.table.name} were to be written and {written} were")

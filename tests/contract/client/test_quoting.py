@@ -25,6 +25,21 @@ def test_a_quote_is_asked_with_what_a_run_takes(signed_in: Any) -> None:
     assert not signed_in.runs
 
 
+def test_what_the_author_asks_is_told_apart() -> None:
+    told = Quote.read(
+        {
+            "algorithm": "a/b",
+            "version": "1.0.0",
+            "hold_millicredits": 8000,
+            "ceiling_millicredits": 8000,
+            "estimate": {"p50": 3000, "p95": 4000, "upper": 5000, "basis": "history"},
+            "added_value": {"author": "a", "per": "km2", "millicredits": 100, "area_km2": 30.0, "bound": 3000},
+        }
+    )
+    assert dict(told.facts())["added value"] == "up to 3 credits on top: 0.1 credits per km² for 30.00 km², to a"
+    assert (told.upper, told.added_millicredits) == (8.0, 3000)
+
+
 def test_a_quote_of_wrong_parameters_tells_every_finding(signed_in: Any) -> None:
     with pytest.raises(Invalid) as caught:
         swath.quote("ada/ndvi", count=2, colour="red", size=3)

@@ -308,5 +308,5 @@ def test_other_places_are_refused_without_telling_the_address(url: str) -> None:
 
 
 def test_there_is_one_newest_revision() -> None:
-    assert head() == "reports"
+    assert head() == "value"
     assert ScriptDirectory.from_config(config()).get_heads() == [head()]

@@ -19,7 +19,9 @@ import uvicorn
 from swath_quota import services
 from swath_quota.api.app import make_app
 from swath_quota.catalogue import load_prices, load_tiers
+from swath_quota.domain.added_value import AddedValueRequest, Per
 from swath_quota.domain.holds import Purpose, PurposeKind
+from swath_quota.domain.usage import Fault
 from swath_quota.services import Desk
 from swath_quota.services.reports import all_grants
 from swath_quota.store.memory import MemoryBooks
@@ -64,6 +66,23 @@ class Command:
         code, out, err = self(who, *arguments, "--json")
         assert code == 0, err
         return json.loads(out)
+
+
+def earn(desk: Desk) -> None:
+    """A run of bob's from which ada earns."""
+    purpose = Purpose(kind=PurposeKind.RUN, reference="r7", description="ada/ndvi@1", algorithm="ada/ndvi")
+    asked = AddedValueRequest(author="ada", per=Per.RUN, millicredits=3_000, maturity="validated")
+    services.hold(
+        SERVICE,
+        desk,
+        hold_id="h7",
+        account="bob",
+        amount=9_000,
+        purpose=purpose,
+        expires_in_seconds=999,
+        added_value=asked,
+    )
+    services.settle(SERVICE, desk, hold_id="h7", usage={"cpu_seconds": 1.0, "runs": 1.0}, fault=Fault.NONE)
 
 
 @pytest.fixture
@@ -237,3 +256,29 @@ def test_an_organisation_shares_a_wallet(swath: Command, desk: Desk, monkeypatch
     assert (code, "owner" in err) == (3, True), err
     assert swath.json("root", "quota", "organisation", "dismiss", "acme", "ada")["removed_at"]
     assert swath.json("ada", "wallet")["account"] == "ada"
+
+
+def test_what_an_author_earned(swath: Command, desk: Desk, tmp_path: Path) -> None:
+    earn(desk)
+    paid = services.pay_out(SERVICE, desk, author="ada", payout="p1", description="=bank", amount=500)
+    assert paid.balance == 1_000
+    for who in ("ada", "root"):
+        told = swath.json(who, "quota", "payout", "ada", "2026-05")
+        assert (told["earned"], told["paid_out"], told["closing"], told["adds_up"]) == (1_500, 500, 1_000, True)
+    code, out, _ = swath("ada", "quota", "payout", "ada", "2026-05")
+    assert code == 0
+    assert "1.5 credits" in out
+    assert "ada/ndvi" in out
+    table = tmp_path / "payouts.csv"
+    assert swath("ada", "quota", "payout", "ada", "2026-05", "--csv", str(table))[0] == 0
+    lines = table.read_text().splitlines()
+    assert lines[1].endswith("3.000,1.500,1.500,1.500")
+    assert "'=bank" in lines[2]
+    assert lines[2].endswith("0.000,0.000,-0.500,1.000")
+
+
+def test_an_authors_earnings_are_nobody_elses_to_see(swath: Command, desk: Desk) -> None:
+    earn(desk)
+    code, _, error = swath("ada", "quota", "payout", "bob", "2026-05")
+    assert (code, "bob" in error) == (6, True)
+    assert swath("ada", "quota", "payout", "ada", "2026-13")[0] == 5

@@ -44,7 +44,11 @@ def test_each_verb_is_there_and_its_line_in_the_list_is_its_own_first_line(name:
 def test_each_verb_answers_in_json(name: str) -> None:
     found = verbs.load(name)
     if isinstance(found, typer.Typer):
-        commands = list(get_group(found).commands.values())
+        commands = []
+        groups = [get_group(found)]
+        while groups:
+            for command in groups.pop().commands.values():
+                (groups if hasattr(command, "commands") else commands).append(command)
         assert commands
     else:
         single = typer.Typer()

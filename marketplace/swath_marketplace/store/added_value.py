@@ -1,0 +1,88 @@
+"""Prices that authors set, and marks of maturity, in SQL: both are only ever added to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from swath_marketplace.domain.added_value import AddedValuePrice, Per
+from swath_marketplace.domain.algorithms import AlgorithmVersion
+from swath_marketplace.domain.maturity import LOWEST, MaturityLevel, MaturityMark
+from swath_marketplace.store import tables
+from swath_marketplace.store.database import Database
+from swath_marketplace.store.value_tables import marks, prices
+
+
+class PriceStore:
+    """Promises: a price is only ever added; of two who set one at once the second finds the first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, price: AddedValuePrice) -> AddedValuePrice:
+        """Append `price` under the next number; the latest one itself, when that says the same."""
+        with self._database.write() as connection:
+            _in_turn(connection, price.algorithm_id)
+            known = _prices(connection, price.algorithm_id)
+            if known and replace(known[-1], sequence=0, set_by="", set_at=price.set_at) == replace(price, set_by=""):
+                return known[-1]
+            made = replace(price, sequence=len(known) + 1)
+            values = {name: getattr(made, name) for name in prices.c.keys()}  # noqa: SIM118 - not a mapping
+            connection.execute(prices.insert().values({**values, "per": made.per.value if made.per else None}))
+        return made
+
+    def of(self, algorithm_id: str) -> Sequence[AddedValuePrice]:
+        """Every price that was set, in that order."""
+        with self._database.read() as connection:
+            return _prices(connection, algorithm_id)
+
+
+class MarkStore:
+    """A `swath_marketplace.domain.maturity.MaturitySource` of what operators said."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, mark: MaturityMark) -> MaturityMark:
+        """Append `mark` under the next number."""
+        with self._database.write() as connection:
+            _in_turn(connection, mark.algorithm_id)
+            made = replace(mark, sequence=len(_marks(connection, mark.algorithm_id, mark.digest)) + 1)
+            values = {name: getattr(made, name) for name in marks.c.keys()}  # noqa: SIM118 - not a mapping
+            connection.execute(marks.insert().values({**values, "level": made.level.value}))
+        return made
+
+    def of(self, version: AlgorithmVersion) -> Sequence[MaturityMark]:
+        """Every mark of a version, the first set first."""
+        with self._database.read() as connection:
+            return _marks(connection, version.algorithm_id, version.digest)
+
+    def level_of(self, version: AlgorithmVersion) -> MaturityLevel:
+        """The level that was set last."""
+        found = self.of(version)
+        return found[-1].level if found else LOWEST
+
+
+def _in_turn(connection: sa.Connection, algorithm_id: str) -> None:
+    """Let one writer at a time add to what belongs to an algorithm."""
+    algorithms = tables.algorithms
+    connection.execute(sa.select(algorithms.c.id).where(algorithms.c.id == algorithm_id).with_for_update())
+
+
+def _prices(connection: sa.Connection, algorithm_id: str) -> Sequence[AddedValuePrice]:
+    query = sa.select(prices).where(prices.c.algorithm_id == algorithm_id).order_by(prices.c.sequence)
+    return [_price(row) for row in connection.execute(query)]
+
+
+def _price(row: sa.Row[Any]) -> AddedValuePrice:
+    values = dict(row._mapping)
+    return AddedValuePrice(**{**values, "per": Per(row.per) if row.per else None})
+
+
+def _marks(connection: sa.Connection, algorithm_id: str, digest: str) -> Sequence[MaturityMark]:
+    mine = (marks.c.algorithm_id == algorithm_id, marks.c.digest == digest)
+    found = connection.execute(sa.select(marks).where(*mine).order_by(marks.c.sequence))
+    return [MaturityMark(**{**row._mapping, "level": MaturityLevel(row.level)}) for row in found]
