@@ -152,9 +152,8 @@ def _print(say: Console, rates: dict[Key, float], bare: dict[bool, float], *, ro
             beside = [_ratio(transactions * rate, bare[hot]) for rate, hot in ((many, False), (one, True)) if has_floor]
             table.add_row(name, work, _count(many), _count(one), _ratio(one, many), *beside)
     say.print(table)
-    say.print(
-        f"hold + capture counts pairs, two durable transactions each; load now {os.getloadavg()[0]:.1f}; books audited"
-    )
+    say.print("hold + capture counts pairs, two transactions each, so beside pgbench a pair counts twice")
+    say.print(f"books audited; load now {os.getloadavg()[0]:.1f}")
 
 
 def _count(rate: float) -> str:

@@ -112,6 +112,9 @@ def load(
     return accounts.fetchall(), *([SimpleNamespace(**row) for row in part or ()] for part in found)
 
 
+_BY_INDEX = b"SET LOCAL enable_seqscan = off"
+
+
 @contextmanager
 def pipeline(connection: Connection) -> Iterator[psycopg.Connection[Any]]:
     """PostgreSQL's driver beneath `connection`, whose answers are waited for once, at the end of the block.
@@ -125,6 +128,9 @@ def pipeline(connection: Connection) -> Iterator[psycopg.Connection[Any]]:
     assert isinstance(driver, psycopg.Connection)
     try:
         with driver.pipeline():
+            # A plan is kept for as long as the connection. One made while a table was small would read through all of
+            # it for ever after; every row that is asked for here is found by an index.
+            driver.cursor().execute(_BY_INDEX)
             yield driver
     except psycopg.Error as error:
         if driver.closed:
