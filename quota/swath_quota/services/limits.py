@@ -15,6 +15,8 @@ from swath_quota.domain.errors import NoSuchWallet
 from swath_quota.domain.limit_ports import LimitReader
 from swath_quota.domain.limits import CREDITS, Limit, LimitState, Standing, Window
 from swath_quota.domain.overrides import degraded, live, overlay, tier_named
+from swath_quota.domain.periods import month_of
+from swath_quota.domain.ports import Reader
 from swath_quota.domain.verdicts import state_of
 from swath_quota.domain.windows import Counter, Usage, clock_of, oldest_hour, usage_of
 from swath_quota.services.desk import Desk
@@ -31,6 +33,8 @@ class Looked:
     usages: Mapping[str, Usage]
     reasons: tuple[str, ...]
     wallet: Account | None
+    allowance_left: int
+    """Millicredits of this month's allowance that are neither spent nor held."""
 
 
 def standing(actor: Actor, desk: Desk, *, account: str | None = None) -> Standing:
@@ -46,7 +50,7 @@ def standing(actor: Actor, desk: Desk, *, account: str | None = None) -> Standin
     now = desk.clock()
     found = look(desk, name, now=now)
     states = [
-        _credit_state(limit, found.wallet, usage=found.usages[limit.name])
+        _credit_state(limit, found, usage=found.usages[limit.name])
         if limit.name == CREDITS
         else state_of(limit, found.usages[limit.name])
         for limit in found.limits.values()
@@ -62,7 +66,7 @@ def standing(actor: Actor, desk: Desk, *, account: str | None = None) -> Standin
 
 def look(desk: Desk, account: str, *, now: datetime) -> Looked:
     """Limits and usage of `account` at `now`, from one view of the books and one of the limits."""
-    wallet = desk.books.read(lambda reader: reader.account(wallet_id(account)))
+    wallet, allowance_left = desk.books.read(lambda reader: _purse(reader, account, month=month_of(now)))
     assigned = wallet.tier if wallet and wallet.tier else desk.tiers.default
 
     def work(reader: LimitReader) -> Looked:
@@ -87,6 +91,7 @@ def look(desk: Desk, account: str, *, now: datetime) -> Looked:
             usages=usages,
             reasons=tuple(degrade.text for degrade in beyond),
             wallet=wallet,
+            allowance_left=allowance_left,
         )
 
     return desk.limits.read(work)
@@ -126,13 +131,20 @@ def _credits_used(limit: Limit, wallet: Account | None, *, now: datetime) -> int
     return max(0, limit.hard - wallet.available)
 
 
-def _credit_state(limit: Limit, wallet: Account | None, *, usage: Usage) -> LimitState:
-    """The state of credits: what is left is what the wallet may still hold, gifts and all."""
-    state = state_of(limit, usage)
+def _purse(reader: Reader, account: str, *, month: str) -> tuple[Account | None, int]:
+    """A wallet, and what of its allowance of `month` is neither spent nor held."""
+    grants = reader.live_grants(account)
+    return reader.account(wallet_id(account)), sum(grant.free for grant in grants if grant.period == month)
+
+
+def _credit_state(limit: Limit, found: Looked, *, usage: Usage) -> LimitState:
+    """The state of credits: used is the month's allowance, left is what the wallet may still hold, gifts and all."""
+    state, wallet = state_of(limit, usage), found.wallet
     if wallet is None or wallet.is_stale(usage.now):
         return state
     waiting = state.resets_at if wallet.available == 0 and limit.hard else None
-    return replace(state, left=wallet.available, next_fit_at=waiting)
+    used = max(0, (limit.hard or 0) - found.allowance_left)
+    return replace(state, used=used, left=wallet.available, next_fit_at=waiting)
 
 
 def _visible(actor: Actor, desk: Desk, *, account: str | None) -> str:

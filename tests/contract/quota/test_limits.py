@@ -274,6 +274,10 @@ def test_credits_in_a_standing_are_the_wallets(rig: Rig) -> None:
     credits = rig.client.standing("ada").limit("credits.month")
     assert credits is not None
     assert (credits.used, credits.left) == (4_000_000, 6_000_000)
+    # A gift is more to spend, and leaves what is used of the month's allowance as it is.
+    rig.client.grant(grant_id="g", account="ada", amount=5_000_000, description="a gift")
+    credits = rig.client.standing("ada").limit("credits.month")
+    assert (credits.used, credits.left) == (4_000_000, 11_000_000)
 
 
 # Overrides
