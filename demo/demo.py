@@ -222,7 +222,9 @@ def walk(data: Path, *, stay: bool, stack: ExitStack) -> int:
     step("What came of it")
     tell(version, run, results)
     for name in (AUTHOR, CALLER):
-        say.print(f"  wallet    {wallet_line(name, url, tokens[name])}")
+        paid_for = "her JupyterLab, which goes on" if name == AUTHOR else "the run"
+        say.print(f"  wallet    {wallet_line(name, url, tokens[name])}, for {paid_for}")
+    say.print(f"  each credit by where it went: {url}services/quota/")
     step("Look at it in the browser")
     say.print("  make up   starts the same and stays; then open")
     say.print(f"  {lab}")

@@ -34,8 +34,10 @@ class Walk:
         assert found, f"{pattern} is not in:\n{self.printed}"
         return found.groups()
 
-    def available(self, name: str) -> float:
-        return float(self.find(rf"^ +wallet +{name}: ([\d.]+) credits available, 0\.000 held")[0])
+    def wallet(self, name: str) -> tuple[float, float]:
+        """Credits available, and held."""
+        available, held = self.find(rf"^ +wallet +{name}: ([\d.]+) credits available, ([\d.]+) held")
+        return float(available), float(held)
 
     @property
     def version(self) -> tuple[str, ...]:
@@ -82,13 +84,19 @@ def test_it_tells_the_version_and_that_the_run_finished(walks: list[Walk]) -> No
         assert float(walk.find(r"^ +took +([\d.]+) s")[0]) > 0
 
 
-def test_the_caller_pays_what_it_cost_and_the_author_nothing(walks: list[Walk]) -> None:
+def test_the_caller_pays_what_the_run_cost_and_the_author_for_her_jupyterlab(walks: list[Walk]) -> None:
     first, second = walks
     assert 0 < first.cost <= float(first.find(r"at most ([\d.]+) were held")[0])
-    # Both began with the same allowance, of which Ada used nothing.
-    assert first.available("ben") == pytest.approx(first.available("ada") - first.cost, abs=0.0011)
-    assert second.available("ben") == pytest.approx(first.available("ben") - second.cost, abs=0.0011)
-    assert second.available("ada") == first.available("ada")
+    (ben, bens_held), (ada, adas_held) = first.wallet("ben"), first.wallet("ada")
+    assert bens_held == 0
+    # Both began with the same allowance. Ada's pays for her server alone, of which the first hour is held.
+    assert adas_held > 0
+    assert ben == pytest.approx(ada + adas_held - first.cost, abs=0.0011)
+    later, held = second.wallet("ben")
+    assert (later, held) == (pytest.approx(ben - second.cost, abs=0.0011), 0)
+    # The first walk's server was settled: it cost something, and far less than its first hour.
+    paid = ada + adas_held - sum(second.wallet("ada"))
+    assert 0 < paid < adas_held
 
 
 def test_the_files_are_there_with_the_digests_that_are_told(walks: list[Walk], house: Any) -> None:

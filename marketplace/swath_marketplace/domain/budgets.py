@@ -114,8 +114,13 @@ def extended(account: Account, now: Spending) -> int:
 
 def least_hold(resources: Resources, price: Price, *, seconds: float) -> int:
     """The least that is worth starting with: the fee, and twice the `seconds` of an ending, at full use."""
-    lasting = min(2 * seconds, float(resources.wall_seconds))
-    return price(resources.cpus * lasting, resources.memory_mb * lasting)
+    whole = float(resources.wall_seconds)
+    ceiling, one, two = (
+        price(resources.cpus * lasting, resources.memory_mb * lasting)
+        for lasting in (whole, min(seconds, whole), min(2 * seconds, whole))
+    )
+    # Of tiny resources both endings may round to one price, and the run would be asked to checkpoint as it starts.
+    return min(ceiling, max(two, one + 1))
 
 
 def finally_told(error: ErrorInfo, *, held: int, cost: int) -> ErrorInfo:

@@ -78,7 +78,8 @@ def test_services_have_the_least_they_need(copy: Any, person: Callable[[str], An
     assert roles == {
         "quota": set(),
         "archive": {"swath-archive"},
-        "dask-gateway": set(),
+        "dask-gateway": {"swath-dask-gateway"},
+        "lab": {"swath-lab"},
         "marketplace": {"swath-marketplace"},
         "idle-culler": {"swath-idle-culler"},
     }
