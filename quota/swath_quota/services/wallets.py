@@ -110,7 +110,8 @@ def _readable(actor: Actor, desk: Desk, *, account: str | None) -> str:
     if actor.may(Scope.LEDGER):
         return name
     actor.require(Scope.READ)
-    if name == actor.name or (is_organisation(name) and _is_member(desk, name, actor.name)):
+    # Whoever managed to be called like an organisation is not it.
+    if _is_member(desk, name, actor.name) if is_organisation(name) else name == actor.name:
         return name
     if not actor.is_operator:
         raise Forbidden(

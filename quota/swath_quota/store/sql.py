@@ -125,6 +125,9 @@ class SqlBooks:
         except DBAPIError as error:
             log.info("a view for %d pieces failed: %s", len(pieces), type(error.orig).__name__)
             return
+        except Exception:
+            log.warning("a view for %d pieces failed", len(pieces), exc_info=True)
+            return
         for piece, (result, wrong) in zip(pieces, results, strict=True):
             piece.settle(result, wrong)
 

@@ -242,10 +242,9 @@ class Machine(rules.Base):  # type: ignore[misc,name-defined]
         real, expected, given = self.some(self.past, index)
         if real.__qualname__.startswith("Machine.capture") and given["name"] in self.model.meters:
             return
-        known = self.model.takes.get(given.get("name"))
-        if known is not None and self.now - known["at"] >= REMEMBERED:
-            # The service may have forgotten it by now, and says so.
-            return
+        taken = self.model.takes.get(given.get("name"))
+        if taken and self.now - taken["at"] > REMEMBERED:
+            return  # The service remembers takes for so long and no longer.
         self.both(real, expected, keep=False, **given)
 
     # ---- what is always true
