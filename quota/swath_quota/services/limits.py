@@ -9,7 +9,7 @@ from datetime import datetime
 from swath_service.actor import Actor, Scope
 from swath_service.errors import Forbidden
 
-from swath_quota.domain.accounts import Account, wallet_id
+from swath_quota.domain.accounts import Account, is_organisation, wallet_id
 from swath_quota.domain.checks import Checks
 from swath_quota.domain.errors import NoSuchWallet
 from swath_quota.domain.limit_ports import LimitReader
@@ -17,9 +17,14 @@ from swath_quota.domain.limits import CREDITS, Limit, LimitState, Standing, Wind
 from swath_quota.domain.overrides import degraded, live, overlay, tier_named
 from swath_quota.domain.periods import month_of
 from swath_quota.domain.ports import Reader
+from swath_quota.domain.purposes import PurposeKind
 from swath_quota.domain.verdicts import state_of
 from swath_quota.domain.windows import Counter, Usage, clock_of, oldest_hour, usage_of
 from swath_quota.services.desk import Desk
+
+#: Limits of things that have one open hold each.
+_HELD_ONE_BY_ONE = {"lab.servers": PurposeKind.LAB, "dask.clusters": PurposeKind.DASK}
+_MOST_OPEN = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,11 +53,11 @@ def standing(actor: Actor, desk: Desk, *, account: str | None = None) -> Standin
     """
     name = _visible(actor, desk, account=account)
     now = desk.clock()
-    found = look(desk, name, now=now)
+    found, running = look(desk, name, now=now), _running(desk, name)
     states = [
         _credit_state(limit, found, usage=found.usages[limit.name])
         if limit.name == CREDITS
-        else state_of(limit, found.usages[limit.name])
+        else _with_running(state_of(limit, found.usages[limit.name]), running.get(limit.name, 0))
         for limit in found.limits.values()
     ]
     return Standing(
@@ -62,6 +67,26 @@ def standing(actor: Actor, desk: Desk, *, account: str | None = None) -> Standin
         degraded=found.reasons,
         limits=tuple(sorted(states, key=lambda state: state.name)),
     )
+
+
+def _running(desk: Desk, name: str) -> dict[str, int]:
+    """How many servers and clusters of `name` go on: the hub and the gateway keep to these limits by their own count,
+    and each server and cluster that goes on has one open hold.
+    """
+    payer = name if is_organisation(name) else desk.books.read(lambda reader: reader.payer_of(name))
+    whose = None if is_organisation(name) else name
+    kinds = [
+        hold.purpose.kind
+        for wallet in {name, payer}
+        for hold in desk.reports.open_holds(wallet_id(wallet), limit=_MOST_OPEN, member=whose)
+    ]
+    return {limit: kinds.count(kind) for limit, kind in _HELD_ONE_BY_ONE.items()}
+
+
+def _with_running(state: LimitState, count: int) -> LimitState:
+    if count <= state.used:
+        return state
+    return replace(state, used=count, left=None if state.hard is None else max(0, state.hard - count))
 
 
 def look(desk: Desk, account: str, *, now: datetime) -> Looked:

@@ -280,6 +280,21 @@ def test_credits_in_a_standing_are_the_wallets(rig: Rig) -> None:
     assert (credits.used, credits.left) == (4_000_000, 11_000_000)
 
 
+def test_servers_and_clusters_that_go_on_are_counted_by_their_holds(rig: Rig) -> None:
+    kinds = (PurposeKind.LAB, PurposeKind.DASK, PurposeKind.DASK, PurposeKind.RUN)
+    for number, kind in enumerate(kinds):
+        purpose = Purpose(kind=kind, reference=f"r{number}")
+        hold = rig.client.hold(hold_id=f"h{number}", account="ada", amount=9, purpose=purpose, expires_in_seconds=60)
+        assert isinstance(hold, Hold)
+    rig.client.assign_tier("ada", tier="copernicus-services")
+    standing = rig.client.standing("ada")
+    servers, clusters = standing.limit("lab.servers"), standing.limit("dask.clusters")
+    assert servers is not None
+    assert clusters is not None
+    assert (servers.used, servers.hard, servers.left) == (1, 1, 0)
+    assert (clusters.used, clusters.hard, clusters.left) == (2, 4, 2)
+
+
 # Overrides
 
 
