@@ -13,6 +13,7 @@ for program in "${!needs[@]}"; do
   command -v "$program" >/dev/null || missing+=("${needs[$program]}")
 done
 "${PYTHON:-python3.11}" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3.11-venv)
+/sbin/ldconfig -p 2>/dev/null | grep -q libgomp.so.1 || missing+=(libgomp1) # LightGBM, which runs the s2cloudless model
 if [ "${1:-}" = test ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
   missing+=(postgresql) # a scratch cluster that the tests start themselves
 fi
