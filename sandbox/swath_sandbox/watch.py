@@ -43,7 +43,7 @@ class Watch:
         self._inside = inside
         self._seen: set[tuple[int, ...]] = set()
         self._group: Fanotify | None = None
-        self._record = -1
+        self._record = self._namespace = -1
         try:
             self._record = os.open(f"{folder}/{NAME}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             from swath_sandbox.fanotify import Fanotify
@@ -62,6 +62,8 @@ class Watch:
         if self._group is None:
             return
         try:
+            # Held: without the namespace its mounts are taken apart, and what is left to be told has no path any more.
+            self._namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
             for mount in _mounts(pid, self._inside):
                 self._group.watch_mount(f"/proc/{pid}/root{mount}")
             self._say({"watching": self._inside, "at": now()})
@@ -90,8 +92,9 @@ class Watch:
             self.take()
         if self._group is not None:
             self._give_up({"ended": True, "at": now()})
-        if self._record >= 0:
-            os.close(self._record)
+        for descriptor in (self._record, self._namespace):
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _waiting(self) -> bool:
         return bool(self._group and select.select([self._group.fd], [], [], 0)[0])
@@ -107,7 +110,7 @@ class Watch:
         if found.st_nlink == 0:
             path = path.removesuffix(_DELETED)
         if not path.startswith(f"{self._inside}/"):
-            return None
+            return {"lost": True, "why": f"a file of another place: {path}"}
         self._seen.add(key)
         return {
             "path": path[len(self._inside) + 1 :],
