@@ -13,6 +13,7 @@ from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -30,6 +31,7 @@ class Context:
     run_store: RunStore
     places: Places
     events: EventLogs
+    inventories: Inventories
     shapes: Shapes
 
 

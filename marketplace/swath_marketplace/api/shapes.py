@@ -117,6 +117,8 @@ class Shapes:
             "ended_at": iso(run.ended_at),
             "outputs": [self.output(run, output) for output in run.outputs] if run.terminal else [],
             "inputs": [dict(item) for item in run.inputs],
+            "observation": dict(run.observation) if run.observation else None,
+            "environment": dict(run.environment) if run.environment else None,
             "links": {
                 "self": here,
                 "events": f"{here}/events",

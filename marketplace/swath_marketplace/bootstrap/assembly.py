@@ -18,6 +18,7 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.bootstrap.inputs import inventories_of
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
@@ -70,6 +71,7 @@ def assemble(
     database = Database(settings.url())
     database.migrate()
     folders = RunFolders(home / "runs")
+    inventories = inventories_of(settings, here=executor is None)
     executor = executor or _local_executor(settings, folders)
     algorithms, runs = AlgorithmStore(database), RunStore(database, rules=settings.rules())
     # What ran before this table was, a half-life that was changed: both count from now on.
@@ -90,6 +92,7 @@ def assemble(
         collector=Collector(folders=folders, algorithms=algorithms),
         budgets=budgets,
         packages=registry,
+        environments=inventories,
         clock=clock,
     )
     reconciler = Reconciler(
@@ -122,6 +125,7 @@ def assemble(
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
+        inventories=inventories,
         shapes=Shapes(prefix),
     )
     return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)

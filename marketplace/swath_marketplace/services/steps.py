@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from swath_marketplace.domain import budgets, transitions
+from swath_marketplace.domain.algorithms import Environment
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.endings import Ending
 from swath_marketplace.domain.runs import Desired, ErrorInfo, Run, RunStatus, Stage, Usage
@@ -17,6 +19,14 @@ from swath_marketplace.services.holds import Cashier, price_version_of
 from swath_marketplace.store.runs import RunStore
 
 log = logging.getLogger(__name__)
+
+
+class Environments(Protocol):
+    """What is installed where runs take place. Never raises."""
+
+    def at_start(self, environment: Environment) -> Mapping[str, Any]: ...
+
+    def at_end(self, run: Run) -> Mapping[str, Any] | None: ...
 
 
 class Packages(Protocol):
@@ -41,6 +51,7 @@ class Stepper:
         collector: Collector,
         budgets: BudgetWatch,
         packages: Packages,
+        environments: Environments,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -49,6 +60,7 @@ class Stepper:
         self._collector = collector
         self._budgets = budgets
         self._packages = packages
+        self._environments = environments
         self._clock = clock
 
     def advance(self, run: Run) -> Run:
@@ -108,8 +120,9 @@ class Stepper:
             self._executor.stop(run)
             if self._look(run).seen is Seen.NEVER:
                 return self._store.save(transitions.never_started(run, RunStatus.CANCELED))
+        package = self._packages.package_of(run)
         try:
-            for handle in self._executor.start(run, self._packages.package_of(run)):
+            for handle in self._executor.start(run, package):
                 run = self._store.save(transitions.with_handle(run, handle))
         except StartFailed as error:
             log.error("run %s could not be started: %s", run.id, error)
@@ -117,7 +130,10 @@ class Stepper:
                 code="failed-to-start", message="the run's sandbox could not be started; nothing is charged"
             )
             return self._end(run, Ending(outcome=RunStatus.ERROR, error=why, platform_fault=True))
-        return self._store.save(transitions.started(run, at=self._clock()))
+        at = self._clock()
+        # While the process already goes: to look through an environment may take a moment.
+        environment = self._environments.at_start(package.environment)
+        return self._store.save(transitions.started(run, at=at, environment=environment))
 
     def _watch(self, run: Run) -> Run:
         if run.desired is Desired.CANCELED:
@@ -140,6 +156,8 @@ class Stepper:
             usage=usage,
             outputs=collected.outputs,
             inputs=collected.inputs,
+            observation=collected.observation,
+            environment=self._environments.at_end(run),
         )
         return self._store.save(ended)
 
