@@ -126,6 +126,9 @@ def _reason(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"a file cannot be read: {error.strerror}"
+    if isinstance(error.__cause__, Exception):
+        # Libraries that say "see the previous exception".
+        error = error.__cause__
     first = (str(error).strip().splitlines() or [""])[0]
     return f"a file cannot be read: {type(error).__name__}: {first}" if first else f"a file cannot be read: {error!r}"
 

@@ -118,7 +118,7 @@ class Tally:
         return Comparison(
             verdict=verdict,
             kind=self.kind,
-            message=". ".join([*sentences, *self.notes]),
+            message="; ".join([*sentences, *self.notes]),
             compared=self.compared,
             differing=self.differing,
             largest=self.largest,
