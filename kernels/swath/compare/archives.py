@@ -12,7 +12,7 @@ from typing import IO
 from swath.compare.files import Job
 from swath.compare.kinds import Format, format_of
 from swath.compare.limits import MAX_ARCHIVE_BYTES, MAX_MEMBERS, CannotCompare
-from swath.compare.tally import Tally
+from swath.compare.tally import Tally, without_share
 from swath.contract.comparison import Comparison
 
 _BLOCK_BYTES = 1 << 20
@@ -33,8 +33,7 @@ def compare(job: Job) -> Comparison:
         if expected.get(name) != found.get(name):
             tally.differing += 1
             tally.add(f"member {name}" if name else "content", expected.get(name), found.get(name))
-    tally.reshaped = tally.differing > 0
-    return tally.comparison(job.tolerance)
+    return tally.comparison(without_share(job.tolerance))
 
 
 def _zip(path: Path, which: str) -> dict[str, str]:

@@ -16,8 +16,16 @@ from swath.contract.comparison import MAX_DIFFERENCES, Tolerance
 _NOTHING_IGNORED = Ignored(())
 
 
-def compare_column(tally: Tally, expected: Any, found: Any, tolerance: Tolerance, *, name: str, where: str) -> Any:
-    """Add what differs between two columns of one length, and return in which rows."""
+def compare_column(
+    tally: Tally, expected: Any, found: Any, tolerance: Tolerance, *, name: str, where: str, typed: bool
+) -> Any:
+    """Add what differs between two columns of one length, and return in which rows.
+
+    Parameters
+    ----------
+    typed
+        Whether both files say of which type a column is, so that another one is worth a word.
+    """
     kinds = _kind(expected), _kind(found)
     missing = expected.isna().to_numpy(dtype=bool), found.isna().to_numpy(dtype=bool)
     there = ~missing[0] & ~missing[1]
@@ -27,18 +35,25 @@ def compare_column(tally: Tally, expected: Any, found: Any, tolerance: Tolerance
         distance, unequal = numpy.full(len(expected), numpy.nan), numpy.zeros(len(expected), dtype=bool)
         beyond = unequal
     elif kinds == ("number", "number"):
-        _note_type(tally, expected, found, name)
+        if typed:
+            _note_type(tally, expected, found, name)
         distance, unequal, beyond = _numbers(expected, found, there, tolerance)
     elif set(kinds) == {"text", "moment"} or kinds == ("moment", "moment"):
         distance, unequal, beyond = _moments(expected, found, there, kinds)
     elif kinds[0] != kinds[1]:
         tally.reshape(f"column {name}", f"of {kinds[0]}", f"of {kinds[1]}")
+        tally.differing += len(expected)
         return numpy.ones(len(expected), dtype=bool)
     elif kinds[0] == "object":
         distance, unequal, beyond = _objects(tally, expected, found, there, tolerance)
     else:
         distance, unequal, beyond = _texts(expected, found, there)
-    return _add(tally, expected, found, name=name, where=where, distance=distance, unequal=unequal | lost, beyond=beyond | lost)
+    distance = numpy.where(there, distance, numpy.nan)
+    if kinds[0] in ("number", "object") and (measured := distance[unequal & numpy.isfinite(distance)]).size:
+        tally.saw(float(measured.max()))
+    tally.exact = tally.exact and not (unequal | lost).any()
+    _tell(tally, expected, found, name=name, where=where, distance=distance, beyond=beyond | lost)
+    return beyond | lost
 
 
 def _kind(column: Any) -> str:
@@ -147,24 +162,16 @@ def _jsonlike(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def _add(
-    tally: Tally, expected: Any, found: Any, *, name: str, where: str, distance: Any, unequal: Any, beyond: Any
-) -> Any:
-    if unequal.any():
-        tally.exact = False
-        measured = distance[unequal & numpy.isfinite(distance)]
-        tally.saw(float(measured.max()) if measured.size else None)
-    if beyond.any():
-        tally.differing += int(beyond.sum())
-        rows = numpy.flatnonzero(beyond)
-        measured = rows[numpy.isfinite(distance[rows])]
-        furthest = measured[numpy.argsort(-distance[measured], kind="stable")][:MAX_DIFFERENCES]
-        odd = rows[~numpy.isfinite(distance[rows])][:MAX_DIFFERENCES]
-        for row in (*furthest, *odd):
-            told = [_told(column.iloc[row]) for column in (expected, found)]
-            place = where.format(row=row, column=name)
-            tally.add(place, *told, None if numpy.isnan(distance[row]) else float(distance[row]))
-    return beyond
+def _tell(tally: Tally, expected: Any, found: Any, *, name: str, where: str, distance: Any, beyond: Any) -> None:
+    rows = numpy.flatnonzero(beyond)
+    tally.differing += rows.size
+    measured = rows[numpy.isfinite(distance[rows])]
+    furthest = measured[numpy.argsort(-distance[measured], kind="stable")][:MAX_DIFFERENCES]
+    odd = rows[~numpy.isfinite(distance[rows])][:MAX_DIFFERENCES]
+    for row in (*furthest, *odd):
+        told = [_told(column.iloc[row]) for column in (expected, found)]
+        place = where.format(row=row, column=name)
+        tally.add(place, *told, float(distance[row]) if numpy.isfinite(distance[row]) else None)
 
 
 def _told(value: Any) -> Any:

@@ -10,7 +10,7 @@ from swath.compare.files import Job
 from swath.compare.jsonpaths import Ignored, Step, written
 from swath.compare.limits import MAX_DOCUMENT_BYTES, CannotCompare, check_size
 from swath.compare.numeric import apart_scalars
-from swath.compare.tally import Tally
+from swath.compare.tally import Tally, without_share
 from swath.contract.comparison import Comparison, Tolerance
 
 _MISSING = object()
@@ -22,9 +22,7 @@ def compare(job: Job) -> Comparison:
     tally = Tally("json", compared="values")
     expected, found = read(job.expected, "the expected file"), read(job.found, "the found file")
     compare_values(tally, expected, found, job.tolerance, ignored=ignored)
-    # A share is of pixels, rows and features.
-    tally.reshaped = tally.reshaped or tally.differing > 0
-    return tally.comparison(job.tolerance)
+    return tally.comparison(without_share(job.tolerance))
 
 
 def read(path: Path, which: str) -> Any:

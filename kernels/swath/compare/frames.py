@@ -106,6 +106,8 @@ def _csv(path: Path, which: str) -> Any:
             keep_default_na=False,
             na_values=_missing(),
             low_memory=False,
+            # Integers stay integers beside missing values.
+            dtype_backend="numpy_nullable",
         )
     except pandas.errors.EmptyDataError:
         return pandas.DataFrame()
@@ -113,6 +115,7 @@ def _csv(path: Path, which: str) -> Any:
         raise CannotCompare(f"{which} cannot be read as CSV: {clean(str(error))}") from error
     if frame.size > MAX_CELLS:
         raise CannotCompare(f"{which} has {frame.size:,} cells")
+    frame.attrs["typed"] = False
     return frame
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swath.compare.files import Job
-from swath.compare.tally import Tally
+from swath.compare.tally import Tally, without_share
 from swath.contract.comparison import Comparison
 
 _BLOCK_BYTES = 1 << 20
@@ -26,6 +26,4 @@ def compare(job: Job) -> Comparison:
                     tally.add(f"byte {at + places[0]}", f"0x{first[places[0]]:02x}", f"0x{second[places[0]]:02x}")
                 tally.differing += len(places)
             at += length
-    # No tolerance speaks of bytes: a share of them means nothing.
-    tally.reshaped = tally.reshaped or tally.differing > 0
-    return tally.comparison(job.tolerance)
+    return tally.comparison(without_share(job.tolerance))

@@ -72,11 +72,11 @@ def compare_frames(
         tell_rows(tally, *(row_hashes(frame, shared) for frame in (expected, found)), what="row")
         return None
     wrong = numpy.zeros(len(expected), dtype=bool)
+    typed = all(frame.attrs.get("typed", True) for frame in (expected, found))
     for name in shared:
-        wrong |= compare_column(tally, expected[name], found[name], tolerance, name=str(name), where=where)
+        wrong |= compare_column(tally, expected[name], found[name], tolerance, name=str(name), where=where, typed=typed)
     if wrong.any() and _reordered(expected, found, shared):
-        tally.reshaped = True
-        tally.note("the same rows are there in another order")
+        tally.reshaped, tally.shape = True, "the same rows in another order"
     return wrong
 
 

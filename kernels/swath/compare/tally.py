@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+from dataclasses import replace
 
 from swath.compare.wording import clean, number, part, shown
 from swath.contract.comparison import MAX_DIFFERENCES, Comparison, Difference, Tolerance, Verdict
@@ -29,6 +30,8 @@ class Tally:
         Whether everything was the same so far, tolerance or not.
     reshaped
         Whether the two are of another shape: no share excuses that.
+    shape
+        What to call that.
     """
 
     def __init__(self, kind: str, *, compared: str, units: str = "") -> None:
@@ -38,6 +41,7 @@ class Tally:
         self.largest: float | None = None
         self.exact = True
         self.reshaped = False
+        self.shape = "of another shape"
         self.picture: str | None = None
         self.notes: list[str] = []
         self._order = itertools.count()
@@ -132,7 +136,7 @@ class Tally:
             return f"the same content, in another encoding ({self.compared:,} {counted} compared)"
         apart = f", at most {number(self.largest)} apart" if self.largest else ""
         if self.reshaped and not self.differing:
-            return "of another shape"
+            return self.shape
         if not self.differing and not self.units_differing:
             return f"none of {self.compared:,} {counted} is further apart than allowed{apart}"
         told = f"{self.differing:,} of {self.compared:,} {counted} are further apart than allowed{apart}"
@@ -141,4 +145,9 @@ class Tally:
         if tolerance.share and (units := self.units or self.compared):
             share = (self.units_differing or self.differing) / units
             told += f"; {part(share)} of the {unit}, where {part(tolerance.share)} may be"
-        return f"of another shape, and {told}" if self.reshaped else told
+        return f"{self.shape}, and {told}" if self.reshaped else told
+
+
+def without_share(tolerance: Tolerance) -> Tolerance:
+    """For kinds that have neither pixels, rows nor features: a share of anything else means nothing."""
+    return replace(tolerance, share=0.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from swath.compare.files import Job
 from swath.compare.limits import MAX_TEXT_BYTES, CannotCompare, check_size
-from swath.compare.tally import Tally
+from swath.compare.tally import Tally, without_share
 from swath.contract.comparison import Comparison
 
 #: Aligning lines takes the product of their numbers; longer texts are compared line by line.
@@ -18,8 +18,7 @@ def compare(job: Job) -> Comparison:
     """Compare two texts; no tolerance speaks of them."""
     tally = Tally("text", compared="lines")
     compare_lines(tally, read(job.expected, "the expected file"), read(job.found, "the found file"))
-    tally.reshaped = tally.reshaped or tally.differing > 0
-    return tally.comparison(job.tolerance)
+    return tally.comparison(without_share(job.tolerance))
 
 
 def read(path: Path, which: str) -> list[str]:
