@@ -46,7 +46,9 @@ class BandPair:
         pixels = int(either.sum())
         tally.compared += pixels
         if self.rescaled:
-            mine, other = (values * scale + offset for values, (scale, offset) in zip((mine, other), self._scalings, strict=True))
+            mine, other = (
+                values * scale + offset for values, (scale, offset) in zip((mine, other), self._scalings, strict=True)
+            )
         found = apart(mine, other, tolerance)
         unequal, beyond = found.unequal & both, found.beyond & both
         tally.exact = tally.exact and not (unequal.any() or lost.any())

@@ -180,5 +180,3 @@ def _told(value: Any) -> Any:
     if pandas.isna(value):
         return "nothing"
     return value.item() if isinstance(value, numpy.generic) and not isinstance(value, numpy.datetime64) else value
-
-

@@ -82,7 +82,9 @@ def compare_values(
             if len(mine) != len(other):
                 tally.differing += 1
                 tally.add(where + written(at), f"{len(mine)} items", f"{len(other)} items")
-            left += reversed([((*at, step), one, two) for step, (one, two) in enumerate(zip(mine, other, strict=False))])
+            left += reversed(
+                [((*at, step), one, two) for step, (one, two) in enumerate(zip(mine, other, strict=False))]
+            )
         else:
             _compare_leaf(tally, mine, other, tolerance, where=where, at=at)
 

@@ -71,9 +71,7 @@ def compare_arrays(tally: Tally, expected: Any, found: Any, tolerance: Tolerance
         two = apart(mine, other, tolerance)
         unequal, beyond, distance = two.unequal.any(axis=2), two.beyond.any(axis=2), two.distance.max(axis=2)
         everywhere = numpy.ones(unequal.shape, dtype=bool)
-        canvas.take(
-            (row, 0), either=everywhere, unequal=unequal, beyond=beyond, lost=~everywhere, distance=distance
-        )
+        canvas.take((row, 0), either=everywhere, unequal=unequal, beyond=beyond, lost=~everywhere, distance=distance)
         if not unequal.any():
             continue
         tally.exact = False

@@ -203,5 +203,3 @@ def _windows(layer: Any, index: int) -> Iterator[Window]:
     for row in range(0, layer.height, height):
         for column in range(0, layer.width, width):
             yield Window(column, row, min(width, layer.width - column), min(height, layer.height - row))
-
-

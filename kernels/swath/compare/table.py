@@ -132,5 +132,3 @@ def _reordered(expected: Any, found: Any, columns: list[Any]) -> bool:
     mine.sort()
     other.sort()
     return bool((mine == other).all())
-
-

@@ -139,7 +139,9 @@ def _check_effort(mine: Any, other: Any) -> None:
     # Along segments four points are looked at in place of one, on both sides.
     effort = float(pairs.sum()) / _DENSIFY
     if effort > MAX_VERTEX_PAIRS:
-        raise CannotCompare(f"the geometries have {effort:,.0f} pairs of points; up to {MAX_VERTEX_PAIRS:,} are measured")
+        raise CannotCompare(
+            f"the geometries have {effort:,.0f} pairs of points; up to {MAX_VERTEX_PAIRS:,} are measured"
+        )
 
 
 def _apart(mine: Any, other: Any) -> tuple[float | None, bool]:
