@@ -54,12 +54,13 @@ def _zip(path: Path, which: str) -> dict[str, str]:
 def _gzip(path: Path, which: str) -> dict[str, str]:
     try:
         with gzip.open(path) as stream:
+            assert isinstance(stream, gzip.GzipFile)
             return {"": _digest(stream, MAX_ARCHIVE_BYTES, which)[0]}
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise CannotCompare(f"{which} cannot be read as gzip: {error}") from error
 
 
-def _digest(stream: IO[bytes], left: int, which: str) -> tuple[str, int]:
+def _digest(stream: IO[bytes] | gzip.GzipFile, left: int, which: str) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     while block := stream.read(_BLOCK_BYTES):
         size += len(block)

@@ -45,7 +45,7 @@ def compare_column(
         tally.differing += len(expected)
         return numpy.ones(len(expected), dtype=bool)
     elif kinds[0] == "object":
-        distance, unequal, beyond = _objects(tally, expected, found, there, tolerance)
+        distance, unequal, beyond = _objects(expected, found, there, tolerance)
     else:
         distance, unequal, beyond = _texts(expected, found, there)
     distance = numpy.where(there, distance, numpy.nan)
@@ -137,7 +137,7 @@ def _one_moment(mine: Any, other: Any) -> bool:
     return bool(first == second)
 
 
-def _objects(tally: Tally, expected: Any, found: Any, there: Any, tolerance: Tolerance) -> tuple[Any, Any, Any]:
+def _objects(expected: Any, found: Any, there: Any, tolerance: Tolerance) -> tuple[Any, Any, Any]:
     """Lists, structures, mixtures of types: each cell as if it were JSON."""
     distance = numpy.full(len(there), numpy.nan)
     unequal, beyond = numpy.zeros(len(there), dtype=bool), numpy.zeros(len(there), dtype=bool)
@@ -169,9 +169,9 @@ def _tell(tally: Tally, expected: Any, found: Any, *, name: str, where: str, dis
     furthest = measured[numpy.argsort(-distance[measured], kind="stable")][:MAX_DIFFERENCES]
     odd = rows[~numpy.isfinite(distance[rows])][:MAX_DIFFERENCES]
     for row in (*furthest, *odd):
-        told = [_told(column.iloc[row]) for column in (expected, found)]
-        place = where.format(row=row, column=name)
-        tally.add(place, *told, float(distance[row]) if numpy.isfinite(distance[row]) else None)
+        mine, other = (_told(column.iloc[row]) for column in (expected, found))
+        far = float(distance[row]) if numpy.isfinite(distance[row]) else None
+        tally.add(where.format(row=row, column=name), mine, other, far)
 
 
 def _told(value: Any) -> Any:

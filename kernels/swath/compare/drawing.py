@@ -20,7 +20,7 @@ _NEAR, _FAR = (254, 217, 118), (165, 0, 38)
 
 
 class Canvas:
-    """Grey: the same; blue: within the tolerance; yellow to red: beyond it, red the furthest; violet: on one side alone.
+    """Grey: the same; blue: within the tolerance; yellow to red: beyond it, red the furthest; violet: on one side only.
 
     Parameters
     ----------

@@ -62,9 +62,9 @@ def _compare_cell(
 ) -> bool:
     where = f"cell {number}"
     for member, told in (("cell_type", "type"), ("source", "source")):
-        mine, other = _text(expected.get(member)), _text(found.get(member))
-        if mine != other:
-            tally.add(f"{where}, {told}", *_first_apart(mine, other))
+        sides = _text(expected.get(member)), _text(found.get(member))
+        if sides[0] != sides[1]:
+            tally.add(f"{where}, {told}", *_first_apart(*sides))
             return False
     if expected.get("cell_type") != "code" or _uncompared(expected, tolerance) or _uncompared(found, tolerance):
         return True
@@ -152,8 +152,8 @@ def _compare_picture(tally: Tally, mine: Any, other: Any, tolerance: Tolerance, 
         sides = [base64.b64decode(_text(one), validate=False) for one in (mine, other)]
     except (binascii.Error, ValueError) as error:
         raise CannotCompare(f"{where}is no picture: {error}") from error
-    arrays = [picture.read(side, where.rstrip(", ")) for side in sides]
-    picture.compare_arrays(tally, *arrays, tolerance, where=where)
+    first, second = (picture.read(side, where.rstrip(", ")) for side in sides)
+    picture.compare_arrays(tally, first, second, tolerance, where=where)
 
 
 def _compare_text(tally: Tally, mine: str, other: str, tolerance: Tolerance, *, where: str) -> None:

@@ -83,8 +83,8 @@ def compare_arrays(tally: Tally, expected: Any, found: Any, tolerance: Tolerance
             places = numpy.sort(places[furthest])
         for place in places:
             down, right = divmod(int(place), beyond.shape[1])
-            told = [" ".join(map(str, side[down, right].tolist())) for side in (mine, other)]
-            tally.add(f"{where}row {row + down}, column {right}", *told, distance[down, right].item())
+            first, second = (" ".join(map(str, side[down, right].tolist())) for side in (mine, other))
+            tally.add(f"{where}row {row + down}, column {right}", first, second, distance[down, right].item())
     return canvas
 
 
