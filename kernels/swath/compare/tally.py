@@ -105,7 +105,8 @@ class Tally:
             return Verdict.IDENTICAL if self.exact else Verdict.WITHIN
         units = self.units or self.compared
         beyond = self.units_differing or self.differing
-        return Verdict.WITHIN if tolerance.share > 0 and beyond <= tolerance.share * units else Verdict.DIFFERS
+        # Divided, not multiplied: a share of 1 / 98 then lets 1 of 98 through, however it is rounded.
+        return Verdict.WITHIN if beyond / units <= tolerance.share else Verdict.DIFFERS
 
     def comparison(self, tolerance: Tolerance, *, where: str = "") -> Comparison:
         """The answer.

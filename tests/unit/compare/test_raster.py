@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 import pytest
 import rasterio
+import rasterio.shutil
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
