@@ -18,6 +18,8 @@ from swath.contract.comparison import Comparison, Tolerance
 #: Between vertices the distance is looked at in this part of each segment: at vertices alone, two outlines through the
 #: same points in another order would be no distance apart.
 _DENSIFY = 0.25
+#: Of the greatest coordinate: a few units in its last place.
+_ROUNDED = 8 * float(numpy.finfo("float64").eps)
 
 
 def compare(job: Job) -> Comparison:
@@ -153,13 +155,22 @@ def _apart(mine: Any, other: Any) -> tuple[float | None, bool]:
         return None, False
     if mine.has_z or other.has_z:
         heights = _heights(mine, other)
-        distance = max(distance, heights) if heights is not None else distance
         if heights is None:
             return distance or None, False
+        distance = max(distance, heights)
+    # A point put on a slanted edge is beside it by what its coordinates are rounded by.
+    noise = _ROUNDED * max(map(abs, (*mine.bounds, *other.bounds)))
+    return (distance, False) if distance > noise else (0.0, _covers_the_same(mine, other, noise))
+
+
+def _covers_the_same(mine: Any, other: Any, noise: float) -> bool:
+    if not mine.geom_type.endswith("Polygon"):
+        return bool(shapely.hausdorff_distance(mine, other, densify=_DENSIFY / 8) <= noise)
     try:
-        return distance, distance > 0 or bool(shapely.equals(mine, other))
+        return bool(shapely.symmetric_difference(mine, other).area <= 2 * noise * mine.length)
     except shapely.errors.GEOSException:
-        return distance, False
+        # Rings that cross themselves cover nothing that can be told.
+        return False
 
 
 def _heights(mine: Any, other: Any) -> float | None:
