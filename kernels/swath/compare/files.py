@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swath.client.errors import MissingPackage
-from swath.compare.kinds import Kind, kind_of, media_type_of
+from swath.compare.kinds import kind_of, media_type_of
 from swath.compare.limits import CannotCompare
 from swath.compare.wording import clean
 from swath.contract.comparison import EXACT, Comparison, Tolerance, Verdict
+from swath.contract.media import Kind, told_as
 
 _BLOCK_BYTES = 1 << 20
 _COMPARERS = {
@@ -78,7 +79,7 @@ def compare_files(
             _check(path, which)
         kind = kind_of(media_type or media_type_of(found), found)
         if _same_bytes(expected, found):
-            return Comparison(verdict=Verdict.IDENTICAL, kind=kind.value, message="the same bytes")
+            return Comparison(verdict=Verdict.IDENTICAL, kind=told_as(kind), message="the same bytes")
     except (CannotCompare, OSError) as error:
         return incomparable("bytes", _reason(error))
     return _compare(kind, Job(expected=expected, found=found, tolerance=tolerance, pictures=pictures, name=name))
@@ -115,10 +116,10 @@ def _compare(kind: Kind, job: Job) -> Comparison:
         raise
     except (MemoryError, RecursionError) as error:
         what = "nested too deeply" if isinstance(error, RecursionError) else "larger than the memory here"
-        return incomparable(kind.value, f"a file is {what}")
+        return incomparable(told_as(kind), f"a file is {what}")
     except Exception as error:
         # Readers of strangers' files fail with errors of many types; whichever it is, nothing is known of the content.
-        return incomparable(kind.value, _reason(error))
+        return incomparable(told_as(kind), _reason(error))
 
 
 def _reason(error: Exception) -> str:

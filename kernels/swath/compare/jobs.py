@@ -21,9 +21,10 @@ from typing import Any, NoReturn
 
 from swath.client.errors import MissingPackage
 from swath.compare.files import compare_files, comparer_of, incomparable
-from swath.compare.kinds import Kind, kind_of, media_type_of
+from swath.compare.kinds import kind_of, media_type_of
 from swath.contract.comparison import EXACT, Comparison, Tolerance
 from swath.contract.fields import ContractError, Fields
+from swath.contract.media import Kind, told_as
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _ANSWER_BYTES = 4 << 20
@@ -185,7 +186,7 @@ def _listen(read: int, seconds: float) -> tuple[bytes, bool]:
 
 
 def _answer(pair: FilePair, said: bytes, *, timely: bool, status: int, limits: Limits) -> Comparison:
-    kind = (_kind(pair) or Kind.BYTES).value
+    kind = told_as(_kind(pair) or Kind.BYTES)
     code = os.waitstatus_to_exitcode(status)
     if not timely or code == -signal.SIGXCPU:
         return incomparable(kind, f"the comparison took more than {limits.seconds:g} s")

@@ -5,19 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 
-
-class Kind(StrEnum):
-    """Which comparer a file belongs to."""
-
-    RASTER = "raster"
-    TABLE = "table"
-    VECTOR = "vector"
-    JSON = "json"
-    TEXT = "text"
-    PICTURE = "picture"
-    NOTEBOOK = "notebook"
-    ARCHIVE = "archive"
-    BYTES = "bytes"
+from swath.contract.media import Kind, named_kind
 
 
 class Format(StrEnum):
@@ -34,24 +22,6 @@ class Format(StrEnum):
     OTHER = "text or something else"
 
 
-_MEDIA_TYPES = {
-    "image/tiff": Kind.RASTER,
-    "application/x-netcdf": Kind.RASTER,
-    "application/netcdf": Kind.RASTER,
-    "text/csv": Kind.TABLE,
-    "application/vnd.apache.parquet": Kind.TABLE,
-    "application/x-parquet": Kind.TABLE,
-    "application/geo+json": Kind.VECTOR,
-    "application/geopackage+sqlite3": Kind.VECTOR,
-    "application/json": Kind.JSON,
-    "image/png": Kind.PICTURE,
-    "image/jpeg": Kind.PICTURE,
-    "application/x-ipynb+json": Kind.NOTEBOOK,
-    "application/zip": Kind.ARCHIVE,
-    "application/gzip": Kind.ARCHIVE,
-    "image/svg+xml": Kind.TEXT,
-    "application/xml": Kind.TEXT,
-}
 _BY_FORMAT = {
     Format.TIFF: Kind.RASTER,
     Format.NETCDF: Kind.RASTER,
@@ -90,15 +60,7 @@ def format_of(path: Path) -> Format:
 
 def kind_of(media_type: str, path: Path) -> Kind:
     """The kind that `media_type` names; where it names none, what the file's first bytes say."""
-    base = media_type.partition(";")[0].strip().lower()
-    known = _MEDIA_TYPES.get(base)
-    if known is None and base.startswith("text/"):
-        known = Kind.TEXT
-    if known is None and base.endswith("+json"):
-        known = Kind.JSON
-    if known is None:
-        known = _BY_FORMAT.get(format_of(path), Kind.BYTES)
-    return known
+    return named_kind(media_type) or _BY_FORMAT.get(format_of(path), Kind.BYTES)
 
 
 _SUFFIXES = {

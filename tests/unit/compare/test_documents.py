@@ -145,7 +145,9 @@ def test_bytes(write_json: WriteJson) -> None:
 
 def test_archives_by_their_members(tmp_path: Path) -> None:
     def pack(name: str, year: int, **members: str) -> Path:
-        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED if year == 2026 else zipfile.ZIP_STORED) as file:
+        with zipfile.ZipFile(
+            tmp_path / name, "w", zipfile.ZIP_DEFLATED if year == 2026 else zipfile.ZIP_STORED
+        ) as file:
             for member, content in members.items():
                 file.writestr(zipfile.ZipInfo(member, (year, 1, 1, 0, 0, 0)), content)
         return tmp_path / name

@@ -163,7 +163,9 @@ def test_sources_and_the_number_of_cells_count(write_json: WriteJson) -> None:
     assert compare_files(first, book("d", "x = 1", "y = 2")).verdict is Verdict.IDENTICAL, "ids of cells are random"
 
 
-@pytest.mark.parametrize("content", [b"[]", b"{}", b'{"nbformat": 3, "worksheets": []}', b'{"nbformat": 4, "cells": [1]}'])
+@pytest.mark.parametrize(
+    "content", [b"[]", b"{}", b'{"nbformat": 3, "worksheets": []}', b'{"nbformat": 4, "cells": [1]}']
+)
 def test_what_is_no_notebook_is_incomparable(write_json: WriteJson, content: bytes) -> None:
     good = write_json("a", nbformat.writes(v4.new_notebook()).encode(), ".ipynb")
     assert compare_files(good, write_json("b", content, ".ipynb")).verdict is Verdict.INCOMPARABLE

@@ -107,7 +107,9 @@ def test_another_reference_system_is_said_as_such(write: Any, fields: Any) -> No
 
 def test_wgs84_in_either_order_of_its_axes_is_one_system(write: Any, fields: Any) -> None:
     world = fields.to_crs("EPSG:4326")
-    assert compare_files(write("a.geojson", world), write("b.gpkg", world), tolerance=Tolerance(distance=1e-9)).verdict.same
+    assert compare_files(
+        write("a.geojson", world), write("b.gpkg", world), tolerance=Tolerance(distance=1e-9)
+    ).verdict.same
 
 
 def test_a_missing_feature_is_named(write: Any, fields: Any) -> None:
@@ -123,7 +125,9 @@ def test_another_order_is_said_as_such(write: Any, fields: Any) -> None:
 
 
 def _collection(path: Path, *features: dict[str, Any]) -> Path:
-    path.write_text(json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", **one} for one in features]}))
+    path.write_text(
+        json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", **one} for one in features]})
+    )
     return path
 
 
