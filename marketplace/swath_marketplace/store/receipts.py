@@ -63,8 +63,8 @@ class ReceiptStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, draft: Draft, *, sign: SignCheckpoint, at: datetime) -> Receipt:
-        """Put a signed receipt into the log.
+    def append(self, draft: Draft, *, sign: SignCheckpoint, at: datetime) -> tuple[Receipt, bool]:
+        """Put a signed receipt into the log; answers the one that is there, and whether it is new.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class ReceiptStore:
                 sa.select(receipts).where(receipts.c.run_id == draft.run_id, receipts.c.sequence == draft.sequence)
             ).one_or_none()
             if known is not None:
-                return _receipt(known)
+                return _receipt(known), False
             if count_events(connection) != draft.key_events:
                 raise KeysMoved
             index = _size(connection)
@@ -93,7 +93,7 @@ class ReceiptStore:
             _insert(connection, made, draft)
             _grow(connection, index, leaf)
             _seal(connection, index + 1, sign)
-        return made
+        return made, True
 
     def of(self, run_id: str) -> Receipt | None:
         """The receipt of a run that counts."""
