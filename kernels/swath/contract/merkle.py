@@ -133,9 +133,7 @@ def check_inclusion(leaf: bytes, *, index: int, size: int, path: Sequence[bytes]
         raise ContractError("the inclusion proof does not lead to the log's root")
 
 
-def check_consistency(
-    *, first: int, first_root: bytes, second: int, second_root: bytes, path: Sequence[bytes]
-) -> None:
+def check_consistency(*, first: int, first_root: bytes, second: int, second_root: bytes, path: Sequence[bytes]) -> None:
     """Make sure that the tree of `second` leaves begins with that of `first` leaves (section 2.1.4.2).
 
     Raises
@@ -144,17 +142,22 @@ def check_consistency(
     """
     if first > second:
         raise ContractError(f"the log had {first} entries and has {second}: it was truncated")
-    if first == second or first == 0:
+    if first in (second, 0):
         if path:
             raise ContractError("the consistency proof is too long")
         if first == second and first_root != second_root:
             raise ContractError(f"there are two logs of {first} entries: entries were changed")
         return
-    steps = list(path)
-    if first & (first - 1) == 0:
-        steps.insert(0, first_root)
+    # A complete subtree is its own beginning, which the proof leaves out.
+    steps = [first_root, *path] if first & (first - 1) == 0 else list(path)
     if not steps:
         raise ContractError("the consistency proof is too short")
+    old, new = _both_roots(first, second, steps)
+    if old != first_root or new != second_root:
+        raise ContractError(f"the log of {second} entries does not begin with the {first} seen before")
+
+
+def _both_roots(first: int, second: int, steps: Sequence[bytes]) -> tuple[bytes, bytes]:
     fn, sn = first - 1, second - 1
     while fn % 2 == 1:
         fn, sn = fn >> 1, sn >> 1
@@ -171,8 +174,7 @@ def check_consistency(
         fn, sn = fn >> 1, sn >> 1
     if sn != 0:
         raise ContractError("the consistency proof is too short")
-    if old != first_root or new != second_root:
-        raise ContractError(f"the log of {second} entries does not begin with the {first} seen before")
+    return old, new
 
 
 def _split(size: int) -> int:

@@ -1,4 +1,4 @@
-"""A receipt as a file: a signed statement and the proof that it stands in the installation's log. And how it is checked.
+"""A receipt as a file: a signed statement, and the proof that it stands in the installation's log; and its checks.
 
 Everything here fails closed: a check that does not hold raises `Untrusted`, with the reason.
 """

@@ -248,9 +248,7 @@ def _after(keys: list[SigningKey], event: KeyEvent) -> list[SigningKey]:
             replace(key, state=KeyState.RETIRED, retired_at=event.at) if key.state is KeyState.ACTIVE else key
             for key in keys
         ]
-        added = SigningKey(
-            id=key_id(event.public), public=event.public, created_at=event.at, reason=event.reason
-        )
+        added = SigningKey(id=key_id(event.public), public=event.public, created_at=event.at, reason=event.reason)
         return [*retired, added]
     if known is None or keys[known].state is not KeyState.RETIRED:
         raise Untrusted(Reason.MALFORMED, f"keys: event {event.sequence} revokes a key that is not retired")

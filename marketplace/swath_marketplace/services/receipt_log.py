@@ -38,7 +38,9 @@ class ReceiptLog:
         actor.require(Scope.READ)
         stored = self._store.checkpoint()
         if stored is None:
-            raise NotFound(code="log-empty", message="there is no receipt yet", mend="the first finished run brings one")
+            raise NotFound(
+                code="log-empty", message="there is no receipt yet", mend="the first finished run brings one"
+            )
         try:
             return Envelope.from_bytes(stored.envelope.encode(), "checkpoint")
         except Untrusted as error:

@@ -1,7 +1,7 @@
 """Tables of receipts, of the log that they stand in and of the keys they are signed with.
 
-Triggers of the migration make every one of them append-only. That keeps out mistakes; whoever can take the triggers away
-is shown by the signatures and the tree (`services.receipt_audit`).
+Triggers of the migration make every one of them append-only. That keeps out mistakes; what somebody does who can take
+the triggers away is shown by the signatures and the tree (`services.receipt_audit`).
 """
 
 from __future__ import annotations

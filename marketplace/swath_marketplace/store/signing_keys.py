@@ -56,9 +56,7 @@ class KeyChainStore:
             if known is None:
                 connection.execute(installation.insert().values(number=1, origin=named, made_at=at))
             for sequence, envelope in enumerate(more, start=len(events) + 1):
-                connection.execute(
-                    key_events.insert().values(sequence=sequence, envelope=envelope.as_bytes().decode())
-                )
+                connection.execute(key_events.insert().values(sequence=sequence, envelope=envelope.as_bytes().decode()))
         return named, (*events, *more)
 
 
@@ -116,7 +114,7 @@ class KeyFiles:
                 mode = os.fstat(file.fileno()).st_mode
                 if not stat.S_ISREG(mode) or mode & 0o077:
                     raise KeyUnfit(
-                        f"others may read the private key {key_id[:16]}: revoke it, or if nobody did, chmod 600 its file"
+                        f"others may read the private key {key_id[:16]}: revoke it, or chmod 600 its file if nobody did"
                     )
                 return file.read(1 << 16)
         except OSError as error:
