@@ -17,6 +17,7 @@ from swath_marketplace.api import (
     algorithms,
     dossiers,
     inventories,
+    receipts,
     runs,
 )
 from swath_marketplace.api.context import Caller, Context
@@ -59,6 +60,7 @@ def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, pr
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        receipts.router,
         added_value.router,
         algorithms.router,
         dossiers.router,

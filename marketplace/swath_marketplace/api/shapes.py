@@ -124,12 +124,17 @@ class Shapes:
                 "events": f"{here}/events",
                 "log": f"{here}/log",
                 "results": f"{here}/results",
+                "receipt": f"{here}/receipt",
             },
         }
 
     def output(self, run: Run, output: OutputFile) -> dict[str, Any]:
         """One output of a run."""
         return {**output.as_dict(), "href": f"{self._base}/runs/{run.id}/results/{output.name}"}
+
+    def receipt_path(self, run_id: str) -> str:
+        """Where a run's receipt is."""
+        return f"{self._base}/runs/{run_id}/receipt"
 
     def page(self, name: str, items: list[dict[str, Any]], *, total: int, limit: int, offset: int) -> dict[str, Any]:
         """A page of a list; `next_offset` is where the following page begins, null at the end."""

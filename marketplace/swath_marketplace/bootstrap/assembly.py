@@ -19,6 +19,7 @@ from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.inputs import inventories_of
+from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
@@ -31,6 +32,8 @@ from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
+from swath_marketplace.services.receipt_log import ReceiptLog
+from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -85,6 +88,7 @@ def assemble(
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
     )
+    trust = make_trust(home, database, runs=runs, algorithms=algorithms, executor=executor, clock=clock)
     stepper = Stepper(
         store=runs,
         executor=executor,
@@ -94,6 +98,7 @@ def assemble(
         packages=registry,
         environments=inventories,
         clock=clock,
+        on_end=trust.issuer.on_end,
     )
     reconciler = Reconciler(
         store=runs,
@@ -105,6 +110,7 @@ def assemble(
         terms=terms,
         clock=clock,
         lease_seconds=settings.lease_seconds,
+        companions=[trust.keeper],
     )
     service = Runs(
         store=runs,
@@ -127,6 +133,9 @@ def assemble(
         events=events,
         inventories=inventories,
         shapes=Shapes(prefix),
+        keys=trust.keys,
+        receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
+        receipt_log=ReceiptLog(trust.store),
     )
     return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
 
