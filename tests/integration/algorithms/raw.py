@@ -49,6 +49,14 @@ class Raw:
         ]
 
     @staticmethod
+    def named(item: dict[str, Any], name: str) -> str:
+        """The asset of a band's name or common name."""
+        if name in item["assets"]:
+            return name
+        (found,) = (key for key, asset in item["assets"].items() if _common_name(asset) == name)
+        return str(found)
+
+    @staticmethod
     def window(picture: Picture, box: dict[str, float]) -> tuple[slice, slice]:
         """Rows and columns of every pixel that a box in the picture's own CRS touches."""
         left, top, wide, high = picture.transform.c, picture.transform.f, picture.transform.a, -picture.transform.e
@@ -76,6 +84,10 @@ class Raw:
         if nodata is not None and nodata != "nan":
             values[stored == nodata] = np.nan
         return Picture(values=values, transform=place[0], crs=place[1])
+
+
+def _common_name(asset: dict[str, Any]) -> str | None:
+    return next((band.get("eo:common_name") for band in asset.get("bands", ())), None)
 
 
 def day(item: dict[str, Any]) -> date:
