@@ -14,6 +14,8 @@ import pandas as pd
 def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
     """What a call with the parameters `given`, defaults included, has to bring back."""
     listed = list(candidates(raw, planes, given))
+    if not listed:
+        raise ValueError("no scene is near the target day")
     masked = [has_band(raw, collection, given["mask_band"]) for collection in given["collections"]]
     weights = {"sensor": given["sensor_weight"], "day": given["day_weight"]}
     weights |= {"distance": given["distance_weight"]} if any(masked) else {}
@@ -45,7 +47,7 @@ def candidates(raw: Any, planes: Any, given: dict[str, Any]) -> Any:
     """The place of each scene's collection, and the scene, of those near enough to the target day."""
     for number, collection in enumerate(given["collections"]):
         names = [*given["bands"]]
-        names += [given["opacity_band"]] if given["opacity_band"] else []
+        names += [given["opacity_band"]] if given["opacity_band"] and given["opacity_band"] not in names else []
         names += [given["mask_band"]] if has_band(raw, collection, given["mask_band"]) else []
         for scene in planes.scenes(
             raw, collection, names=names, extent=given["spatial_extent"], period=given["temporal_extent"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
             rows.append((name, str(scene.day), *statistics(values[counted], given["min_clear_share"])))
     columns = ["parcel", "date", "ndvi_mean", "ndvi_median", "ndvi_std", "clear_share", "pixels"]
     series = pd.DataFrame(rows, columns=columns)
-    with np.errstate(all="ignore"):
-        median = np.array([np.median(one[np.isfinite(one)]) for one in index.reshape(len(scenes), -1).T])
+    clear = [one[np.isfinite(one)] for one in index.reshape(len(scenes), -1).T]
+    median = np.array([np.median(one) if len(one) else np.nan for one in clear])
     place = {"transform": scenes[0].transform, "crs": scenes[0].crs, "nodata": float("nan")}
     best = series.loc[series["ndvi_mean"].idxmax()]
     return {
@@ -64,13 +65,14 @@ def parcels(scene: Any, shape: tuple[int, ...], given: dict[str, Any]) -> dict[s
         return {"all": np.ones(shape, dtype=bool)}
     to_grid = Transformer.from_crs("EPSG:4326", scene.crs, always_xy=True)
     rows, columns = np.indices(shape)
-    x, y = scene.transform * (columns + 0.5, rows + 0.5)
+    x = scene.transform.c + scene.transform.a * (columns + 0.5)
+    y = scene.transform.f + scene.transform.e * (rows + 0.5)
     found = {}
     for feature in given["parcels"]["features"]:
         (ring,) = feature["geometry"]["coordinates"]
         corners = [to_grid.transform(*corner) for corner in ring]
         inside = np.zeros(shape, dtype=bool)
-        for (x0, y0), (x1, y1) in zip(corners, corners[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(corners):
             if y0 != y1:
                 inside ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
         found[feature["properties"]["name"]] = inside

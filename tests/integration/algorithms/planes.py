@@ -120,7 +120,13 @@ def write(value: Any, path: Path) -> None:
         value.to_csv(path, index=False)
     elif isinstance(value, Planes):
         count, height, width = value.values.shape
-        profile = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": value.values.dtype.name}
+        profile = {
+            "driver": "GTiff",
+            "count": count,
+            "height": height,
+            "width": width,
+            "dtype": value.values.dtype.name,
+        }
         place = {"crs": value.crs, "transform": value.transform, "nodata": value.nodata}
         with rasterio.open(path, "w", compress="DEFLATE", predictor=2, **profile, **place) as file:
             file.write(value.values)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 
 def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
@@ -21,7 +22,8 @@ def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
     observed = [observation(scene, given) for scene in scenes]
     y, w = np.array([one[0] for one in observed]), np.array([one[1] for one in observed])
     days = np.array([(scene.day - scenes[0].day).days for scene in scenes])
-    curve, rmse, gap = pixel_by_pixel(y, w, days, given)
+    with threadpool_limits(1):  # threads only wait for each other over matrices this small
+        curve, rmse, gap = pixel_by_pixel(y, w, days, given)
     every = np.arange(0, days[-1] + 1, given["step_days"])
     dates = [str(np.datetime64(scenes[0].day) + int(day)) for day in every]
     place = {"transform": scenes[0].transform, "crs": scenes[0].crs, "nodata": float("nan")}
@@ -82,8 +84,8 @@ def pixel_by_pixel(y: Any, w: Any, days: Any, given: dict[str, Any]) -> tuple[An
     count, height, width = int(days[-1]) + 1, *y.shape[1:]
     matrix = difference_matrix(count, given["order"])
     penalty = given["smoothness"] * matrix.T @ matrix
-    curve, rmse, gap = np.full((count, height, width), np.nan), np.full((height, width), np.nan), None
-    gap = rmse.copy()
+    curve = np.full((count, height, width), np.nan)
+    rmse, gap = np.full((2, height, width), np.nan)
     for row, column in np.ndindex(height, width):
         seen = w[:, row, column] > 0
         if seen.sum() < given["min_observations"]:

@@ -1,6 +1,6 @@
 """Compute reference outputs anew by the independent paths and quote their digests in the scenarios.
 
-``SWATH_ARCHIVE=… python tests/integration/algorithms/write_references.py SLUG…``, after a scenario was added or changed;
+``SWATH_ARCHIVE=… python tests/integration/algorithms/write_references.py SLUG…``, after a scenario was changed;
 `test_independent` says whether what is committed is still what these paths compute.
 """
 
