@@ -32,6 +32,7 @@ def load(name: str) -> ModuleType:
 
 
 scenarios = load("scenarios")
+references = load("references")
 
 
 def _link(source: str, target: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio.transform import Affine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,30 @@ class Raw:
             and (end is None or day(item) < date.fromisoformat(end))
         ]
 
+    @staticmethod
+    def named(item: dict[str, Any], name: str) -> str:
+        """The asset of a band's name or common name."""
+        if name in item["assets"]:
+            return name
+        (found,) = (key for key, asset in item["assets"].items() if _common_name(asset) == name)
+        return str(found)
+
+    @staticmethod
+    def window(picture: Picture, box: dict[str, float]) -> tuple[slice, slice]:
+        """Rows and columns of every pixel that a box in the picture's own CRS touches."""
+        left, top, wide, high = picture.transform.c, picture.transform.f, picture.transform.a, -picture.transform.e
+        height, width = picture.values.shape
+        return (
+            slice(max(math.floor((top - box["north"]) / high), 0), min(math.ceil((top - box["south"]) / high), height)),
+            slice(max(math.floor((box["west"] - left) / wide), 0), min(math.ceil((box["east"] - left) / wide), width)),
+        )
+
+    @staticmethod
+    def moved(picture: Picture, window: tuple[slice, slice]) -> Any:
+        """The transform of a window's corner."""
+        a, _, c, _, e, f = tuple(picture.transform)[:6]
+        return Affine(a, 0.0, c + a * (window[1].start or 0), 0.0, e, f + e * (window[0].start or 0))
+
     def band(self, item: dict[str, Any], name: str) -> Picture:
         """Scale and offset applied as the item states them."""
         asset = item["assets"][name]
@@ -58,6 +84,10 @@ class Raw:
         if nodata is not None and nodata != "nan":
             values[stored == nodata] = np.nan
         return Picture(values=values, transform=place[0], crs=place[1])
+
+
+def _common_name(asset: dict[str, Any]) -> str | None:
+    return next((band.get("eo:common_name") for band in asset.get("bands", ())), None)
 
 
 def day(item: dict[str, Any]) -> date:
