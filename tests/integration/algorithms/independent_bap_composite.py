@@ -5,15 +5,21 @@ Nothing here is taken from the notebook, which keeps the best so far and has dis
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from swath.contract.scenarios import Scenario
+
+made = sys.modules["swath_tests_algorithms_references"]
+layers, stacks = made.Layers, made.load("stacks")
 
 
-def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """What a call with the parameters `given`, defaults included, has to bring back."""
-    listed = list(candidates(raw, planes, given))
+def references(scenario: Scenario, raw: Any) -> dict[str, Any]:
+    """What a call has to bring back."""
+    given = stacks.given("bap-composite", scenario)
+    listed = list(candidates(raw, given))
     if not listed:
         raise ValueError("no scene is near the target day")
     masked = [has_band(raw, collection, given["mask_band"]) for collection in given["collections"]]
@@ -31,9 +37,9 @@ def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
     # The first of those that are equal but for rounding.
     winner = np.argmax(totals >= top - 1e-9, axis=0)
     filled = top >= 0
-    return rasters(planes, listed, winner=winner, top=top, filled=filled, given=given) | {
+    return rasters(listed, winner=winner, top=top, filled=filled, given=given) | {
         "scenes": table(listed, clears, np.where(filled, winner + 1, 0), given),
-        "summary": summary(raw, planes, given, weights=weights, masked=masked, top=top[filled], filled=filled)
+        "summary": summary(raw, given, weights=weights, masked=masked, top=top[filled], filled=filled)
         | {"scenes": len(listed)},
     }
 
@@ -43,13 +49,13 @@ def has_band(raw: Any, collection: str, name: str | None) -> bool:
     return name is not None and name in raw.items(collection)[0]["assets"]
 
 
-def candidates(raw: Any, planes: Any, given: dict[str, Any]) -> Any:
+def candidates(raw: Any, given: dict[str, Any]) -> Any:
     """The place of each scene's collection, and the scene, of those near enough to the target day."""
     for number, collection in enumerate(given["collections"]):
         names = [*given["bands"]]
         names += [given["opacity_band"]] if given["opacity_band"] and given["opacity_band"] not in names else []
         names += [given["mask_band"]] if has_band(raw, collection, given["mask_band"]) else []
-        for scene in planes.scenes(
+        for scene in stacks.scenes(
             raw, collection, names=names, extent=given["spatial_extent"], period=given["temporal_extent"]
         ):
             if days_away(scene, given) <= given["day_window"]:
@@ -101,7 +107,7 @@ def distances(cloud: Any) -> Any:
     return found
 
 
-def rasters(planes: Any, listed: Any, *, winner: Any, top: Any, filled: Any, given: dict[str, Any]) -> dict[str, Any]:
+def rasters(listed: Any, *, winner: Any, top: Any, filled: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Composite, score, day of year and number of the scene."""
     rows, columns = np.indices(winner.shape)
     place = {"transform": listed[0][1].transform, "crs": listed[0][1].crs}
@@ -110,10 +116,10 @@ def rasters(planes: Any, listed: Any, *, winner: Any, top: Any, filled: Any, giv
     days = np.array([scene.day.timetuple().tm_yday for _, scene in listed])
 
     def plane(name: str, values: Any, kind: str, nodata: float) -> Any:
-        return planes.Planes(values=values[None].astype(kind), names=(name,), nodata=nodata, **place)
+        return layers(values=values[None].astype(kind), names=(name,), nodata=nodata, **place)
 
     return {
-        "composite": planes.Planes(
+        "composite": layers(
             values=composite.astype("float32"), names=tuple(given["bands"]), nodata=float("nan"), **place
         ),
         "score": plane("score", np.where(filled, top, np.nan), "float32", float("nan")),
@@ -143,10 +149,10 @@ def table(listed: Any, clears: Any, chosen: Any, given: dict[str, Any]) -> pd.Da
 
 
 def summary(
-    raw: Any, planes: Any, given: dict[str, Any], *, weights: dict[str, float], masked: Any, top: Any, filled: Any
+    raw: Any, given: dict[str, Any], *, weights: dict[str, float], masked: Any, top: Any, filled: Any
 ) -> dict[str, Any]:
     """The summary, but for the number of scenes."""
-    known = [planes.about(raw, collection) for collection in given["collections"]]
+    known = [stacks.about(raw, collection) for collection in given["collections"]]
     return {
         "collections": given["collections"],
         "titles": [one["title"] for one in known],

@@ -5,18 +5,24 @@ Nothing here is taken from the notebook, which factors bands for many pixels at 
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from swath.contract.scenarios import Scenario
 from threadpoolctl import threadpool_limits
 
+made = sys.modules["swath_tests_algorithms_references"]
+layers, stacks = made.Layers, made.load("stacks")
 
-def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """What a call with the parameters `given`, defaults included, has to bring back; without the plot."""
+
+def references(scenario: Scenario, raw: Any) -> dict[str, Any]:
+    """What a call has to bring back; without the plot."""
+    given = stacks.given("whittaker-smoothing", scenario)
     names = [given["band"]] if given["band"] else [given["red_band"], given["nir_band"]]
     names += [given["mask_band"]] if given["mask_band"] else []
-    scenes = planes.scenes(
+    scenes = stacks.scenes(
         raw, given["collection"], names=names, extent=given["spatial_extent"], period=given["temporal_extent"]
     )
     observed = [observation(scene, given) for scene in scenes]
@@ -24,17 +30,19 @@ def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
     days = np.array([(scene.day - scenes[0].day).days for scene in scenes])
     with threadpool_limits(1):  # threads only wait for each other over matrices this small
         curve, rmse, gap = pixel_by_pixel(y, w, days, given)
+    if np.isnan(rmse).all():
+        raise ValueError("no pixel was seen often enough")
     every = np.arange(0, days[-1] + 1, given["step_days"])
     dates = [str(np.datetime64(scenes[0].day) + int(day)) for day in every]
     place = {"transform": scenes[0].transform, "crs": scenes[0].crs, "nodata": float("nan")}
     quality = np.stack([(w > 0).sum(axis=0), gap, rmse]).astype("float32")
     return {
-        "smoothed": planes.Planes(values=curve[every].astype("float32"), names=tuple(dates), **place),
-        "quality": planes.Planes(values=quality, names=("observations", "longest_gap_days", "rmse"), **place),
+        "smoothed": layers(values=curve[every].astype("float32"), names=tuple(dates), **place),
+        "quality": layers(values=quality, names=("observations", "longest_gap_days", "rmse"), **place),
         "timeseries": table(scenes, y, w, curve[days], curve),
         "summary": {
             "collection": given["collection"],
-            **planes.about(raw, given["collection"]),
+            **stacks.about(raw, given["collection"]),
             "smoothed": given["band"] or "NDVI",
             "lambda": given["smoothness"],
             "order": given["order"],

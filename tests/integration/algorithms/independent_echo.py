@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
+
+from swath.contract.scenarios import Scenario
+
+stacks = sys.modules["swath_tests_algorithms_references"].load("stacks")
+
 
 TYPES = {
     "text": "str",
@@ -23,8 +29,9 @@ TYPES = {
 }
 
 
-def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
+def references(scenario: Scenario, raw: Any) -> dict[str, Any]:
     """An output for each parameter, and `values` with all of them."""
+    given = stacks.given("echo", scenario)
     told = {name: value.replace("Z", "+00:00") if name == "moment" else value for name, value in given.items()}
     types = {name: TYPES.get(name, type(value).__name__) for name, value in given.items()}
     return told | {"values": {"values": told, "types": types}}

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pyproj import Transformer
+from swath.contract.scenarios import Scenario
+
+made = sys.modules["swath_tests_algorithms_references"]
+layers, stacks = made.Layers, made.load("stacks")
 
 
-def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """What a call with the parameters `given`, defaults included, has to bring back; without the plot."""
+def references(scenario: Scenario, raw: Any) -> dict[str, Any]:
+    """What a call has to bring back; without the plot."""
+    given = stacks.given("ndvi-timeseries", scenario)
     names = [given["red_band"], given["nir_band"], *([given["mask_band"]] if given["mask_band"] else [])]
-    scenes = planes.scenes(
+    scenes = stacks.scenes(
         raw, given["collection"], names=names, extent=given["spatial_extent"], period=given["temporal_extent"]
     )
     index = np.array([ndvi(scene, given) for scene in scenes])
@@ -30,12 +36,10 @@ def outputs(raw: Any, planes: Any, given: dict[str, Any]) -> dict[str, Any]:
     best = series.loc[series["ndvi_mean"].idxmax()]
     return {
         "timeseries": series,
-        "median": planes.Planes(
-            values=median.reshape(1, *index.shape[1:]).astype("float32"), names=("ndvi_median",), **place
-        ),
+        "median": layers(values=median.reshape(1, *index.shape[1:]).astype("float32"), names=("ndvi_median",), **place),
         "summary": {
             "collection": given["collection"],
-            **planes.about(raw, given["collection"]),
+            **stacks.about(raw, given["collection"]),
             "dates": len(scenes),
             "first_date": str(scenes[0].day),
             "last_date": str(scenes[-1].day),
