@@ -38,7 +38,8 @@ class Layers:
     names: tuple[str, ...] = ()
 
 
-Content = Layers | pd.DataFrame | dict[str, Any]
+Content = Layers | pd.DataFrame | Any
+"""Whatever is neither a raster nor a table is JSON."""
 
 
 def load(name: str) -> ModuleType:
@@ -65,10 +66,10 @@ def write(content: Content, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, pd.DataFrame):
         content.to_csv(path, index=False)
-    elif isinstance(content, dict):
-        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    else:
+    elif isinstance(content, Layers):
         _write_layers(content, path)
+    else:
+        path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def _write_layers(content: Layers, path: Path) -> None:
@@ -101,7 +102,7 @@ def differs(content: Content, path: Path) -> str | None:
         except AssertionError as error:
             return str(error)
         return None
-    if isinstance(content, dict):
+    if not isinstance(content, Layers):
         committed = json.loads(path.read_text())
         return None if _near(committed, json.loads(json.dumps(content))) else f"{committed} is not {content}"
     with rasterio.open(path) as file:
