@@ -1,12 +1,7 @@
-"""Water by whole numbers: the archive's stored integers, no xarray, no geodesic library.
-
-The area of a row of pixels in degrees is that of a zone of the WGS 84 ellipsoid between two parallels, in closed form.
-"""
+"""Water by the archive's stored numbers, without xarray and without a geodesic library."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import sys
 from typing import Any
 
@@ -14,6 +9,7 @@ import numpy as np
 import pandas as pd
 from swath.contract.scenarios import Scenario
 
+pixels = sys.modules["swath_tests_algorithms_pixels"]
 references_module = sys.modules["swath_tests_algorithms_references"]
 DEFAULTS: dict[str, Any] = {
     "collection": "sentinel-2-l1c-sample",
@@ -30,27 +26,6 @@ DEFAULTS: dict[str, Any] = {
     "max_brightness": None,
     "min_clear_share": 0.1,
 }
-#: Of the WGS 84 ellipsoid: semi-major and semi-minor axis in metres, first eccentricity.
-_A, _B, _E = 6378137.0, 6356752.314245179, 0.08181919084262149
-
-
-def zone_km2(south: float, north: float, width: float) -> float:
-    """Area between two parallels over `width`, all in degrees: the authalic latitude's equation (Snyder 1987, 3-12)."""
-
-    def to(latitude: float) -> float:
-        sine = math.sin(math.radians(latitude))
-        return sine / (1 - (_E * sine) ** 2) + math.log((1 + _E * sine) / (1 - _E * sine)) / (2 * _E)
-
-    return math.radians(width) * _B**2 / 2 * (to(north) - to(south)) / 1e6
-
-
-def areas(transform: Any, shape: tuple[int, int], *, degrees: bool) -> Any:
-    """Square kilometres of each pixel."""
-    if not degrees:
-        return np.full(shape, abs(transform.a * transform.e) / 1e6)
-    tops = [transform.f + transform.e * row for row in range(shape[0] + 1)]
-    zones = [zone_km2(south, north, transform.a) for north, south in itertools.pairwise(tops)]
-    return np.tile(np.array(zones)[:, None], (1, shape[1]))
 
 
 def one_date(raw: Any, item: dict[str, Any], given: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -82,7 +57,7 @@ def references(scenario: Scenario, raw: Any) -> dict[str, Any]:
     rows, kept = [], []
     for item in items:
         index, transform, crs = one_date(raw, item, given)
-        km2 = areas(transform, index.shape, degrees=crs.is_geographic)
+        km2 = pixels.areas(transform, index.shape, degrees=crs.is_geographic)
         clear = np.isfinite(index)
         share, clear_km2 = clear.mean(), km2[clear].sum()
         counts = bool(clear.any()) and share >= given["min_clear_share"]
@@ -107,7 +82,7 @@ def references(scenario: Scenario, raw: Any) -> dict[str, Any]:
             values=frequency[None].astype("float32"), names=("water_frequency",), **place
         ),
         "index_median": references_module.Layers(
-            values=median(stack)[None].astype("float32"), names=("index_median",), **place
+            values=pixels.median(stack)[None].astype("float32"), names=("index_median",), **place
         ),
         "summary": {
             "collection": given["collection"],
@@ -124,12 +99,3 @@ def references(scenario: Scenario, raw: Any) -> dict[str, Any]:
             "wettest": str(known.loc[known["water_share"].idxmax(), "date"]),
         },
     }
-
-
-def median(stack: Any) -> Any:
-    """Of what is there along the first axis, by sorting: the middle one, or half way between the two."""
-    count = np.isfinite(stack).sum(axis=0)
-    ordered = np.sort(stack, axis=0)
-    low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (np.maximum(count - 1, 0) // 2, count // 2))
-    high = np.where(count % 2 == 1, low, high)
-    return np.where(count > 0, (low + high) / 2, np.nan)

@@ -57,6 +57,7 @@ def load(name: str) -> ModuleType:
 
 def independent(slug: str) -> ModuleType:
     """The module whose ``references(scenario, raw)`` computes an algorithm's outputs in another way."""
+    load("pixels")
     return load(f"independent_{slug.replace('-', '_')}")
 
 
