@@ -7,7 +7,7 @@ uid, the pairs read-only, bounded memory, processor time and clock; what they sa
 from __future__ import annotations
 
 import logging
-import shutil
+import subprocess
 import threading
 import time
 import uuid
@@ -192,7 +192,9 @@ class SandboxComparer:
         if not folder.exists():
             return
         hand_over(folder, 0)
-        shutil.rmtree(folder, ignore_errors=True)
+        # rm, because folders may be nested deeper than any recursion of ours, in ways meant to trip it.
+        command = ["rm", "-rf", "--one-file-system", "--", str(folder)]
+        subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
         self._uids.release(_key(folder))
 
 
