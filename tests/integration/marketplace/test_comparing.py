@@ -159,7 +159,8 @@ def test_a_picture_is_taken_under_its_own_name_and_as_a_plain_file_alone(
         ("x.png", "open(folder + '/x.png', 'w').write('<html>')"),
     ):
         answer = json.dumps({"comparisons": {"x": {**said, "picture": picture}}})
-        body = f"folder = os.path.dirname(answer) + '/pictures'; os.mkdir(folder)\n{made}\nopen(answer, 'w').write({answer!r})"
+        body = "folder = os.path.dirname(answer) + '/pictures'\nos.mkdir(folder)\n"
+        body += f"{made}\nopen(answer, 'w').write({answer!r})"
         got = make(python=_impostor(tmp_path, body), editable=False).compare([pair], pictures=tmp_path / "pictures")[
             "x"
         ]
