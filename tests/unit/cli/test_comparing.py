@@ -95,7 +95,7 @@ def test_a_picture_of_the_difference_is_saved(tmp_path: Path) -> None:
 
     for name, shade in (("a", 10), ("b", 30)):
         Image.new("L", (6, 4), shade).save(tmp_path / f"{name}.png")
-    code, out = _run(tmp_path / "a.png", tmp_path / "b.png", "--pictures", tmp_path / "drawn")
+    code, _ = _run(tmp_path / "a.png", tmp_path / "b.png", "--pictures", tmp_path / "drawn")
     assert code == 1
     assert (tmp_path / "drawn" / "difference.png").is_file()
 
