@@ -18,6 +18,8 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.bootstrap.inputs import inventories_of
+from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
@@ -26,9 +28,12 @@ from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
+from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
+from swath_marketplace.services.receipt_log import ReceiptLog
+from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -38,6 +43,7 @@ from swath_marketplace.store.added_value import MarkStore, PriceStore
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
 from swath_marketplace.store.runs import RunStore
 
@@ -68,6 +74,7 @@ def assemble(
     database = Database(settings.url())
     database.migrate()
     folders = RunFolders(home / "runs")
+    inventories = inventories_of(settings, here=executor is None)
     executor = executor or _local_executor(settings, folders)
     algorithms, runs = AlgorithmStore(database), RunStore(database, rules=settings.rules())
     # What ran before this table was, a half-life that was changed: both count from now on.
@@ -76,10 +83,12 @@ def assemble(
     registry = _registry(settings, algorithms, clock=clock)
     marks = MarkStore(database)
     added_values = AddedValues(registry=registry, prices=PriceStore(database), marks=marks, maturity=marks, clock=clock)
+    dossiers = Dossiers(registry=registry, store=DossierStore(database), artifacts=_artifacts(settings), clock=clock)
     terms = TermsBook(quota.standing)
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
     )
+    trust = make_trust(home, database, runs=runs, algorithms=algorithms, executor=executor, clock=clock)
     stepper = Stepper(
         store=runs,
         executor=executor,
@@ -87,7 +96,9 @@ def assemble(
         collector=Collector(folders=folders, algorithms=algorithms),
         budgets=budgets,
         packages=registry,
+        environments=inventories,
         clock=clock,
+        on_end=trust.issuer.on_end,
     )
     reconciler = Reconciler(
         store=runs,
@@ -99,6 +110,7 @@ def assemble(
         terms=terms,
         clock=clock,
         lease_seconds=settings.lease_seconds,
+        companions=[trust.keeper],
     )
     service = Runs(
         store=runs,
@@ -114,11 +126,16 @@ def assemble(
     context = Context(
         registry=registry,
         added_values=added_values,
+        dossiers=dossiers,
         runs=service,
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
+        inventories=inventories,
         shapes=Shapes(prefix),
+        keys=trust.keys,
+        receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
+        receipt_log=ReceiptLog(trust.store),
     )
     return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
 
@@ -144,11 +161,15 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
     return app
 
 
+def _artifacts(settings: Settings) -> ArtifactStore:
+    return ArtifactStore(settings.data.absolute() / "marketplace" / "artifacts")
+
+
 def _registry(settings: Settings, store: AlgorithmStore, *, clock: Clock) -> Registry:
     data = settings.data.absolute()
     return Registry(
         store=store,
-        artifacts=ArtifactStore(data / "marketplace" / "artifacts"),
+        artifacts=_artifacts(settings),
         environments=EnvironmentRegistry(data / "environments"),
         slots=settings.slots(),
         dask_runs=settings.allow_dask_runs,
