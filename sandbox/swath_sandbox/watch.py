@@ -75,9 +75,9 @@ class Watch:
         if self._group is None:
             return
         try:
-            lines = []
+            lines: list[dict[str, object]] = []
             for descriptor in self._group.opened():
-                line = {"lost": True} if descriptor is None else self._look(descriptor)
+                line = self._look(descriptor) if descriptor is not None else {"lost": True}
                 if line:
                     lines.append(line)
             self._say(*lines)
