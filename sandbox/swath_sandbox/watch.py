@@ -77,9 +77,11 @@ class Watch:
         try:
             lines: list[dict[str, object]] = []
             for descriptor in self._group.opened():
-                line = self._look(descriptor) if descriptor is not None else {"lost": True}
+                line = None if descriptor is None else self._look(descriptor)
                 if line:
                     lines.append(line)
+                elif descriptor is None:
+                    lines.append({"lost": True})
             self._say(*lines)
             if len(self._seen) >= MOST_FILES:
                 self._give_up({"truncated": MOST_FILES})
