@@ -18,7 +18,7 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
-from swath_marketplace.bootstrap.inputs import inventories_of
+from swath_marketplace.bootstrap.inputs import archive_of, observers_of
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
@@ -74,7 +74,7 @@ def assemble(
     database = Database(settings.url())
     database.migrate()
     folders = RunFolders(home / "runs")
-    inventories = inventories_of(settings, here=executor is None)
+    inventories, inputs = observers_of(settings, here=executor is None)
     executor = executor or _local_executor(settings, folders)
     algorithms, runs = AlgorithmStore(database), RunStore(database, rules=settings.rules())
     # What ran before this table was, a half-life that was changed: both count from now on.
@@ -93,7 +93,7 @@ def assemble(
         store=runs,
         executor=executor,
         cashier=cashier,
-        collector=Collector(folders=folders, algorithms=algorithms),
+        collector=Collector(folders=folders, algorithms=algorithms, inputs=inputs),
         budgets=budgets,
         packages=registry,
         environments=inventories,
@@ -179,13 +179,12 @@ def _registry(settings: Settings, store: AlgorithmStore, *, clock: Clock) -> Reg
 
 def _local_executor(settings: Settings, folders: RunFolders) -> LocalExecutor:
     data = settings.data.absolute()
-    archive = (settings.archive or data / "archive").absolute()
     return LocalExecutor(
         folders=folders,
         # One book for the users of JupyterLab and for runs: no two may have the same uid.
         uids=UidRegistry(data / "uids" / "uids.json"),
         settings=LocalSettings(
-            archive=archive if archive.is_dir() else None,
+            archive=archive_of(settings),
             environment=archive_environment("/archive"),
             disk_bytes=settings.run_disk_mb << 20,
             allow=settings.allow(),
