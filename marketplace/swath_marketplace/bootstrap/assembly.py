@@ -18,7 +18,7 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
-from swath_marketplace.bootstrap.receipts import make_trust
+from swath_marketplace.bootstrap.receipts import Trust, make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
@@ -54,6 +54,7 @@ class Marketplace:
     database: Database
     executor: Executor
     folders: RunFolders
+    trust: Trust
 
 
 def assemble(
@@ -129,7 +130,9 @@ def assemble(
         receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
         receipt_log=ReceiptLog(trust.store),
     )
-    return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
+    return Marketplace(
+        context=context, reconciler=reconciler, database=database, executor=executor, folders=folders, trust=trust
+    )
 
 
 def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix: str) -> FastAPI:
