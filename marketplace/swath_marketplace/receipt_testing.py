@@ -22,12 +22,12 @@ def finish(world: World, n: int = 3, *, caller: str = "bob") -> Run:
 
 def keys_of(world: World) -> KeySet:
     """The published keys, read as a stranger reads them."""
-    return KeySet.from_bytes(world.made.context.keys.current().as_bytes(), verify)
+    return KeySet.from_bytes(world.made.context.trust.keys.current().as_bytes(), verify)
 
 
 def bundle_of(world: World, run: Run) -> bytes:
     """The receipt of a run as a file."""
-    return world.made.context.receipts.bundle(BOB, run.id).as_bytes()
+    return world.made.context.trust.receipts.bundle(BOB, run.id).as_bytes()
 
 
 def believe(data: bytes, keys: KeySet) -> Believed:

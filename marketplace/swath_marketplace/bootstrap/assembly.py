@@ -18,7 +18,7 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
-from swath_marketplace.bootstrap.receipts import Trust, make_trust
+from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
@@ -30,8 +30,6 @@ from swath_marketplace.services.collecting import Collector
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
-from swath_marketplace.services.receipt_log import ReceiptLog
-from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -54,7 +52,6 @@ class Marketplace:
     database: Database
     executor: Executor
     folders: RunFolders
-    trust: Trust
 
 
 def assemble(
@@ -126,13 +123,9 @@ def assemble(
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
         shapes=Shapes(prefix),
-        keys=trust.keys,
-        receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
-        receipt_log=ReceiptLog(trust.store),
+        trust=trust,
     )
-    return Marketplace(
-        context=context, reconciler=reconciler, database=database, executor=executor, folders=folders, trust=trust
-    )
+    return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
 
 
 def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix: str) -> FastAPI:

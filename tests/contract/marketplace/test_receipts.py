@@ -52,7 +52,7 @@ def as_(name: str) -> dict[str, str]:
 
 def test_a_finished_run_has_a_receipt_that_says_what_it_was(world: World) -> None:
     run = finish(world, 4)
-    receipt = world.made.context.receipts.of(run.id)
+    receipt = world.made.context.trust.receipts.of(run.id)
     assert receipt is not None
     assert (receipt.sequence, receipt.log_index) == (1, 0)
     believed = believe(bundle_of(world, run), keys_of(world))
@@ -100,11 +100,11 @@ def test_what_did_not_finish_has_none(world: World) -> None:
     world.fake.script = lambda _run, _folder: process_end(exit_code=1)
     run = finish(world)
     assert run.status is RunStatus.ERROR
-    assert world.made.context.receipts.of(run.id) is None
+    assert world.made.context.trust.receipts.of(run.id) is None
     with pytest.raises(NotFound) as refused:
         bundle_of(world, run)
     assert refused.value.code == "no-receipt"
-    assert world.made.trust.issuer.sweep() == 0
+    assert world.made.context.trust.issuer.sweep() == 0
 
 
 def test_a_run_without_outputs_states_what_was_asked(world: World) -> None:
@@ -119,10 +119,10 @@ def test_a_run_without_outputs_states_what_was_asked(world: World) -> None:
 
 def test_a_receipt_is_issued_once(world: World) -> None:
     told: list[str] = []
-    world.made.context.receipts.add_listener(lambda run, receipt: told.append(f"{run.id}:{receipt.log_index}"))
+    world.made.context.trust.receipts.add_listener(lambda run, receipt: told.append(f"{run.id}:{receipt.log_index}"))
     run = finish(world)
-    issuer = world.made.trust.issuer
-    first = world.made.context.receipts.of(run.id)
+    issuer = world.made.context.trust.issuer
+    first = world.made.context.trust.receipts.of(run.id)
     threads = [threading.Thread(target=issuer.on_end, args=[run]) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -131,12 +131,12 @@ def test_a_receipt_is_issued_once(world: World) -> None:
     assert issuer.issue(run) == first
     assert issuer.sweep() == 0
     assert told == [f"{run.id}:0"]
-    assert world.made.trust.store.size() == 1
+    assert world.made.context.trust.issuer.store.size() == 1
 
 
 def test_many_at_once_make_one_log_without_gaps(world: World) -> None:
     runs = [finish(world, number) for number in range(4)]
-    issuer, store = world.made.trust.issuer, world.made.trust.store
+    issuer, store = world.made.context.trust.issuer, world.made.context.trust.issuer.store
     again = [threading.Thread(target=issuer.issue, args=[run], kwargs={"sequence": 2}) for run in runs]
     for thread in again:
         thread.start()
@@ -158,25 +158,25 @@ def test_a_listener_that_fails_harms_nothing(world: World) -> None:
     def broken(*_: Any) -> None:
         raise RuntimeError("no")
 
-    world.made.context.receipts.add_listener(broken)
-    assert world.made.context.receipts.of(finish(world).id) is not None
+    world.made.context.trust.receipts.add_listener(broken)
+    assert world.made.context.trust.receipts.of(finish(world).id) is not None
 
 
 def test_a_crash_between_end_and_receipt_is_swept_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.made.trust.issuer, "issue", lambda *_a, **_k: 1 / 0)
+    monkeypatch.setattr(world.made.context.trust.issuer, "issue", lambda *_a, **_k: 1 / 0)
     run = finish(world)
     assert run.stage is Stage.TERMINAL
-    assert world.made.context.receipts.of(run.id) is None
+    assert world.made.context.trust.receipts.of(run.id) is None
     monkeypatch.undo()
-    assert world.made.trust.issuer.sweep() == 1
+    assert world.made.context.trust.issuer.sweep() == 1
     believe(bundle_of(world, run), keys_of(world))
 
 
 def test_what_is_asked_for_before_the_sweep_is_issued_then(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.made.trust.issuer, "on_end", lambda _run: None)
+    monkeypatch.setattr(world.made.context.trust.issuer, "on_end", lambda _run: None)
     world.made.reconciler._stepper._on_end = None
     run = finish(world)
-    assert world.made.context.receipts.of(run.id) is None
+    assert world.made.context.trust.receipts.of(run.id) is None
     believe(bundle_of(world, run), keys_of(world))
 
 
@@ -221,13 +221,13 @@ def test_a_key_that_cannot_be_used_delays_receipts_and_nothing_else(
     second = make_world(data, database_url=database_url, executor=world.fake, quota=world.quota)
     run = finish(second)
     assert (run.status, run.stage) == (RunStatus.FINISHED, Stage.TERMINAL)
-    assert second.made.context.receipts.of(run.id) is None
-    assert second.made.trust.store.size() == 0, "nothing half-recorded"
+    assert second.made.context.trust.receipts.of(run.id) is None
+    assert second.made.context.trust.issuer.store.size() == 0, "nothing half-recorded"
     with pytest.raises(Unavailable) as told:
         bundle_of(second, run)
     assert told.value.code == "receipt-pending"
     with pytest.raises(Unavailable):
-        second.made.context.keys.rotate(ROOT, reason="to see")
+        second.made.context.trust.keys.rotate(ROOT, reason="to see")
     assert kept.decode().splitlines()[1] not in caplog.text
     assert str(path) not in told.value.message
 
@@ -236,7 +236,7 @@ def test_a_key_that_cannot_be_used_delays_receipts_and_nothing_else(
         path.touch(0o600)
     path.write_bytes(kept)
     path.chmod(0o600)
-    assert second.made.trust.issuer.sweep() == 1
+    assert second.made.context.trust.issuer.sweep() == 1
     believe(bundle_of(second, run), keys_of(second))
     second.made.database.dispose()
 
@@ -244,7 +244,7 @@ def test_a_key_that_cannot_be_used_delays_receipts_and_nothing_else(
 def test_a_rotated_key_stands_for_what_it_signed(world: World, data: Path) -> None:
     before = finish(world)
     old = keys_of(world)
-    keys = world.made.context.keys.rotate(ROOT, reason="a year is over")
+    keys = world.made.context.trust.keys.rotate(ROOT, reason="a year is over")
     assert [key.state for key in keys.keys] == [KeyState.RETIRED, KeyState.ACTIVE]
     assert [path.stem for path in key_files(data)] == [keys.active.id], "the private half of a retired key is gone"
     after = finish(world, 5)
@@ -262,24 +262,24 @@ def test_a_revoked_key_is_believed_nothing_and_its_receipts_are_issued_anew(worl
     taken = bundle_of(world, run)
     believe(taken, keys_of(world))
     lost = keys_of(world).active.id
-    keys = world.made.context.keys.revoke(ROOT, lost, reason="its file was copied")
+    keys = world.made.context.trust.keys.revoke(ROOT, lost, reason="its file was copied")
     assert [key.state for key in keys.keys] == [KeyState.REVOKED, KeyState.ACTIVE]
     with pytest.raises(Untrusted, match="its file was copied") as refused:
         believe(taken, keys_of(world))
     assert refused.value.reason is Reason.REVOKED_KEY
-    assert world.made.trust.issuer.sweep() == 1
-    assert world.made.trust.issuer.sweep() == 0
-    again = world.made.context.receipts.of(run.id)
+    assert world.made.context.trust.issuer.sweep() == 1
+    assert world.made.context.trust.issuer.sweep() == 0
+    again = world.made.context.trust.receipts.of(run.id)
     assert again is not None
     assert (again.sequence, again.key_id) == (2, keys.active.id)
     fresh = believe(bundle_of(world, run), keys_of(world))
     assert fresh.statement.run_id == run.id
     with pytest.raises(Conflict):
-        world.made.context.keys.revoke(ROOT, lost, reason="once more")
+        world.made.context.trust.keys.revoke(ROOT, lost, reason="once more")
 
 
 def test_only_operators_change_keys_and_say_why(world: World) -> None:
-    keys = world.made.context.keys
+    keys = world.made.context.trust.keys
     with pytest.raises(Forbidden):
         keys.rotate(BOB, reason="for fun")
     with pytest.raises(Forbidden):
@@ -293,7 +293,7 @@ def test_only_operators_change_keys_and_say_why(world: World) -> None:
 
 
 def test_keys_that_move_while_a_receipt_is_signed_are_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    issuer, keys = world.made.trust.issuer, world.made.context.keys
+    issuer, keys = world.made.context.trust.issuer, world.made.context.trust.keys
     stale = keys.pen()
     keys.rotate(ROOT, reason="meanwhile")
     fresh = keys.pen
@@ -301,7 +301,7 @@ def test_keys_that_move_while_a_receipt_is_signed_are_noticed(world: World, monk
     monkeypatch.setattr(keys, "pen", lambda: next(pens, None) or fresh())
     run = finish(world)
     monkeypatch.undo()
-    receipt = world.made.context.receipts.of(run.id)
+    receipt = world.made.context.trust.receipts.of(run.id)
     assert receipt is not None
     assert receipt.key_id == keys.current().active.id
     assert issuer.sweep() == 0
@@ -312,9 +312,9 @@ def test_a_clock_that_is_set_back_orders_nothing_anew(data: Path, world: World, 
     finish(world)
     behind = datetime.now(UTC) - timedelta(days=400)
     second = make_world(data, database_url=database_url, executor=world.fake, quota=world.quota)
-    second.made.trust.issuer._clock = lambda: behind
-    second.made.context.keys._clock = lambda: behind
-    second.made.context.keys.rotate(ROOT, reason="the clock is wrong")
+    second.made.context.trust.issuer._clock = lambda: behind
+    second.made.context.trust.keys._clock = lambda: behind
+    second.made.context.trust.keys.rotate(ROOT, reason="the clock is wrong")
     run = finish(second, 5)
     believed = believe(bundle_of(second, run), keys_of(second))
     assert believed.checkpoint.at > behind
@@ -422,7 +422,7 @@ async def test_keys_over_http(http: httpx.AsyncClient, world: World) -> None:
 
 def test_the_leaf_is_of_the_envelope(world: World) -> None:
     run = finish(world)
-    receipt = world.made.context.receipts.of(run.id)
+    receipt = world.made.context.trust.receipts.of(run.id)
     assert receipt is not None
     assert leaf_hash(receipt.envelope.as_bytes()).hex() == receipt.leaf_sha256
     assert statement_in(receipt.envelope).caller == user("bob").name
