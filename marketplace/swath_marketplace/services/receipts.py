@@ -94,9 +94,8 @@ class Issuer:
                 outputs=statement.outputs,
                 key_events=len(pen.keys.events),
             )
-            now = self._clock()
             try:
-                receipt, created = self.store.append(draft, sign=partial(_checkpoint, pen, now), at=now)
+                receipt, created = self.store.append(draft, sign=partial(_checkpoint, pen, self._clock()))
             except KeysMoved:
                 continue
             if created:
@@ -243,7 +242,7 @@ def damaged() -> Unavailable:
     return Unavailable(
         code="log-damaged",
         message="the log of receipts is damaged; nothing can be proved from it",
-        mend="the operator finds where with `python -m swath_marketplace.receipts audit`",
+        mend="the operator finds where with `python -m swath_marketplace.audit`",
     )
 
 
