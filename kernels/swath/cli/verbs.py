@@ -60,6 +60,13 @@ CLIENT: dict[str, Verb] = {
         results="List or fetch the results of a run.",
         cancel="Cancel a run.",
     ),
+    **_verbs(
+        "Trust",
+        "verify",
+        verify="Check that a receipt, or a result by its receipt, is what a run really brought back.",
+        receipt="Print or save the signed receipt of a finished run.",
+    ),
+    **_verbs("Trust", "receipts", receipts="Publish, rotate and revoke the keys of receipts; save checkpoints."),
     **_verbs(SERVER, "quota", quota="Give credits, change tiers and limits, read statements (operators)."),
 }
 

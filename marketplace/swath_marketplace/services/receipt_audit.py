@@ -1,7 +1,7 @@
 """The operator's audit of receipts: everything is recomputed from the rows, and whatever was changed is named.
 
-Three witnesses know each entry (the signed envelope, its row's leaf hash, the tree) and a signed checkpoint follows each
-of them. Whoever changes a row would have to change them all, and cannot sign; whoever cuts off the end, with its
+Three witnesses know each entry (the signed envelope, its row's leaf hash, the tree), and a signed checkpoint follows
+each of them. Whoever changes a row would have to change them all, and cannot sign; whoever cuts off the end, with its
 checkpoints, is shown by a checkpoint that was kept elsewhere, which is what `kept` is for.
 """
 
@@ -92,8 +92,8 @@ def audit(store: ReceiptStore, chain: KeyChainStore, *, kept: Sequence[Envelope]
         sequences[entry.run_id] = entry.sequence
         leaves.append(leaf)
     faults += [_edited(index, "outputs are noted of an entry that is not there") for index in sorted(outputs)]
-    roots = _roots(leaves)
-    faults += _tree(leaves, tree)
+    known, roots = _grown(leaves)
+    faults += _tree(len(leaves), known, tree)
     faults += _checkpoints(store.checkpoints(), keys, roots)
     for envelope in kept:
         faults += _checkpoint(envelope, keys, roots, where="a checkpoint that was kept elsewhere")
@@ -136,27 +136,25 @@ def _leaf_in(tree: dict[Place, str], index: int) -> bytes:
         return bytes(32)
 
 
-def _roots(leaves: Sequence[bytes]) -> list[bytes]:
-    """Root of the tree of the first n leaves, for each n from 0."""
-    roots, known = [merkle.EMPTY_ROOT], dict[Place, bytes]()
+def _grown(leaves: Sequence[bytes]) -> tuple[dict[Place, bytes], list[bytes]]:
+    """Every complete subtree over the leaves, and the root over the first n of them for each n from 0."""
+    known: dict[Place, bytes] = {}
+    roots = [merkle.EMPTY_ROOT]
     for size, leaf in enumerate(leaves):
         known.update(merkle.completed(size, leaf, known.__getitem__))
         roots.append(merkle.root(size + 1, known.__getitem__))
-    return roots
+    return known, roots
 
 
-def _tree(leaves: Sequence[bytes], tree: dict[Place, str]) -> Iterator[Fault]:
-    known: dict[Place, bytes] = {}
-    for size, leaf in enumerate(leaves):
-        known.update(merkle.completed(size, leaf, known.__getitem__))
+def _tree(size: int, known: dict[Place, bytes], tree: dict[Place, str]) -> Iterator[Fault]:
     for place in sorted({*known, *tree} - {place for place, value in known.items() if tree.get(place) == value.hex()}):
         first, last = place.position << place.level, ((place.position + 1) << place.level) - 1
         if place not in known:
-            beyond = first >= len(leaves)
+            beyond = first >= size
             yield Fault(
                 harm=Harm.TRUNCATED if beyond else Harm.EDITED,
                 entry=first,
-                message=f"the tree knows entries {first} to {last}, and the log has {len(leaves)}",
+                message=f"the tree knows entries {first} to {last}, and the log has {size}",
             )
         elif place.level > 0:
             harm = Harm.EDITED if place in tree else Harm.DELETED

@@ -1,7 +1,8 @@
 """Tables of receipts, of the log that they stand in and of the keys they are signed with.
 
-Every column is bound by a signature or by the tree, so that no byte of these tables changes unseen. Triggers of the migration make every one of them append-only. That keeps out mistakes; what somebody does who can take
-the triggers away is shown by the signatures and the tree (`services.receipt_audit`).
+Triggers of the migration make every one of them append-only. That keeps out mistakes. Every column is bound by a
+signature or by the tree, so that what somebody changes who can take the triggers away is seen, to the byte
+(`services.receipt_audit`).
 """
 
 from __future__ import annotations
