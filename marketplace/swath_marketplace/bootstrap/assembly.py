@@ -32,8 +32,6 @@ from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
-from swath_marketplace.services.receipt_log import ReceiptLog
-from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -133,9 +131,7 @@ def assemble(
         events=events,
         inventories=inventories,
         shapes=Shapes(prefix),
-        keys=trust.keys,
-        receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
-        receipt_log=ReceiptLog(trust.store),
+        trust=trust,
     )
     return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
 
