@@ -265,9 +265,11 @@ def _why(assessments: Sequence[Assessment], level: MaturityLevel, *, stale: bool
         return Reason.EXPIRED, f"every criterion of {latest.met.value} is met, but {ended}"
     fell = _fall(assessments)
     if fell is None:
-        return Reason.EARNED, f"every criterion up to {level.value} is met" if latest.met is level and not any(
-            not one.met and one.level.rank <= level.rank for one in latest.results
-        ) else f"{level.value} is where every version begins"
+        lacking = any(not one.met and one.level is level for one in latest.results)
+        every = (
+            f"{level.value} is where every version begins" if lacking else f"every criterion of {level.value} is met"
+        )
+        return Reason.EARNED, every
     before, at, lost = fell
     return Reason.FELL, f"fell from {before.value} on {at:%Y-%m-%d}: " + "; ".join(
         f"{one.title}: {one.told}" for one in lost[:3]
