@@ -49,8 +49,9 @@ HEADINGS = (
     "Licence",
     "Contact",
 )
+PUBLICATION = "https://doi.org/10.1016/0034-4257(79)90013-0"
 CARD = "# double\n\n" + "\n\n".join(
-    f"## {heading}\n\nA sentence of several words. {'https://doi.org/10.1016/0034-4257(79)90013-0' * (heading == 'References')}"
+    f"## {heading}\n\nA sentence of several words. {PUBLICATION if heading == 'References' else ''}"
     for heading in HEADINGS
 )
 SAME = Comparison(verdict=Verdict.IDENTICAL, kind="json", message="the same")

@@ -65,7 +65,7 @@ class CostTold:
         first = next(iter(costs), None)
         return Finding(
             met=bool(costs),
-            told=f"{first} costs about {costs[first] / 1000:g} credits" if first else "no example was run and paid for",  # type: ignore[operator] # those without are left out
+            told=f"{first} costs about {costs[first] / 1000:g} credits" if first else "no example was run and paid for",
             mend="put a scenario with outputs into scenarios/; its cost is known after the platform's next round",
             evidence={"millicredits": dict(list(costs.items())[:20])},
         )
