@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from swath_marketplace.store import value_tables  # noqa: F401 - its tables are of the same metadata
+from swath_marketplace.store import (
+    dossier_tables,  # noqa: F401 - its tables are of the same metadata
+    value_tables,  # noqa: F401 - likewise
+)
 from swath_marketplace.store.tables import Base
 
 context.configure(
