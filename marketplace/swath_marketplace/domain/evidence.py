@@ -16,6 +16,8 @@ from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.reviews import Review
 from swath_marketplace.domain.runs import RunStatus
 
+#: The caller of benchmarks.
+PLATFORM = "platform"
 CARD = "README.md"
 LIFECYCLE = "LIFECYCLE.md"
 _CONCLUSIVE = (ScenarioOutcome.GREEN, ScenarioOutcome.RED)

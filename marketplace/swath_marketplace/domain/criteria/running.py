@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -143,7 +144,7 @@ class SuccessRate:
         finished = sum(run.outcome is RunStatus.FINISHED for run in theirs)
         share = finished / len(theirs) if theirs else 0.0
         few = len(theirs) < self.runs
-        failures = [run.run_id for run in theirs if run.outcome is not RunStatus.FINISHED]
+        errors = Counter(run.error_code or "error" for run in theirs if run.outcome is not RunStatus.FINISHED)
         return Finding(
             met=not few and share >= self.share,
             told=f"{len(theirs)} runs of others have ended, {self.runs} are asked for"
@@ -157,7 +158,7 @@ class SuccessRate:
                 "finished": finished,
                 "share": round(share, 4),
                 "callers": len({run.caller for run in theirs}),
-                "failed": failures[:20],
+                "errors": dict(errors.most_common(20)),
             },
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from swath_marketplace.store import (
+    assessment_tables,  # noqa: F401 - likewise
     dossier_tables,  # noqa: F401 - its tables are of the same metadata
     value_tables,  # noqa: F401 - likewise
 )
