@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,15 @@ from swath_service.actor import Actor, ActorKind, Scope
 
 from swath_marketplace.api.app import make_app
 from swath_marketplace.bootstrap import Marketplace, Settings, assemble
+from swath_marketplace.criteria_files import shipped_criteria
+from swath_marketplace.domain.assessments import Assessment, Cause, Result
 from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.executors.fake import FakeExecutor
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.store.assessments import AssessmentStore
 
 PREFIX = "/services/marketplace/"
 USER_SCOPES = frozenset({Scope.READ.value, Scope.PUBLISH.value, Scope.EXECUTE.value})
@@ -156,6 +161,38 @@ class World:
         found = self.made.context.run_store.get(run_id)
         assert found is not None
         return found
+
+    def prove(self, path: str, level: MaturityLevel) -> None:
+        """Have the version ``owner/name@version`` assessed as if its evidence earned `level`, until a real one is."""
+        version = self.registry.version(user("ada"), path)
+        criteria, now = shipped_criteria(), datetime.now(UTC)
+        results = tuple(
+            Result(
+                level=one,
+                criterion="scripted",
+                title="What a test says",
+                met=one.rank <= level.rank,
+                told="scripted",
+                mend="" if one.rank <= level.rank else "script it",
+            )
+            for one in MaturityLevel
+        )
+        AssessmentStore(self.made.database).add(
+            Assessment(
+                algorithm_id=version.algorithm_id,
+                version_digest=version.digest,
+                sequence=0,
+                dossier_digest=None,
+                environment_lock_sha256=version.environment_lock_sha256,
+                criteria_version=criteria.version,
+                criteria_sha256=criteria.sha256,
+                cause=Cause.ROUND,
+                results=results,
+                fresh_days={},
+                green_at=now,
+                at=now,
+            )
+        )
 
     def look_until(self, run_id: str, *stages: Stage, seconds: float = 20) -> Run:
         """Let the reconciler look, in this thread, until the run is in one of `stages`; terminal by default."""

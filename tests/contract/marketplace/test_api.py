@@ -71,6 +71,8 @@ DOORS = [
     ("PUT", "algorithms/ada/double/price"),
     ("GET", "algorithms/ada/double/versions/1.0.0/maturity"),
     ("PUT", "algorithms/ada/double/versions/1.0.0/maturity"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/assessments"),
+    ("POST", "algorithms/ada/double/versions/1.0.0/reviews"),
     ("POST", "runs"),
     ("POST", "quotes"),
     ("GET", "runs"),
