@@ -26,6 +26,7 @@ from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.executors.fake import FakeExecutor
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.store.assessments import AssessmentStore
 
 PREFIX = "/services/marketplace/"
@@ -213,6 +214,7 @@ def make_world(
     database_url: str | None = None,
     quota: FakeQuotaClient | None = None,
     executor: Executor | None = None,
+    rounds: RoundsOf | None = None,
     clock: Clock = utc_now,
     **settings: Any,
 ) -> World:
@@ -221,7 +223,7 @@ def make_world(
     chosen = Settings(**given)
     quota = quota or FakeQuotaClient()
     executor = executor or FakeExecutor(RunFolders(data / "marketplace" / "runs"))
-    made = assemble(chosen, quota=quota, executor=executor, clock=clock, prefix=PREFIX)
+    made = assemble(chosen, quota=quota, executor=executor, rounds=rounds, clock=clock, prefix=PREFIX)
     known = {name: user(name) for name in ("ada", "bob", "cyd")}
     identity = FakeIdentity({**known, "root": operator(), "robot": service()})
     return World(settings=chosen, quota=quota, made=made, identity=identity)

@@ -25,11 +25,12 @@ from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
-from swath_marketplace.services.gathering import NoRounds
+from swath_marketplace.services.gathering import NoRounds, RoundsOf
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.reconciler import Reconciler
@@ -55,12 +56,23 @@ class Marketplace:
     database: Database
     executor: Executor
     folders: RunFolders
-    workers: tuple[Worker, ...]
-    """What works in the background while the door is open, in the order of their starts."""
+    assessor: Assessor
+    assessments: AssessmentClock
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """What works in the background while the door is open, in the order of their starts."""
+        return (self.reconciler, self.assessments)
 
 
 def assemble(
-    settings: Settings, *, quota: QuotaClient, executor: Executor | None = None, clock: Clock = utc_now, prefix: str
+    settings: Settings,
+    *,
+    quota: QuotaClient,
+    executor: Executor | None = None,
+    rounds: RoundsOf | None = None,
+    clock: Clock = utc_now,
+    prefix: str,
 ) -> Marketplace:
     """The services over the settings' database and folders; the database is migrated.
 
@@ -68,6 +80,8 @@ def assemble(
     ----------
     executor
         By default the sandbox of this machine.
+    rounds
+        Of benchmarks, where assessments look for them; by default none.
     """
     home, slots = settings.data.absolute() / "marketplace", settings.slots()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +101,7 @@ def assemble(
         algorithms=algorithms,
         registry=registry,
         dossiers=dossiers,
-        rounds=NoRounds(),
+        rounds=rounds or NoRounds(),
         artifacts=_artifacts(settings),
         events=events,
         clock=clock,
@@ -146,7 +160,8 @@ def assemble(
         database=database,
         executor=executor,
         folders=folders,
-        workers=(reconciler, assessed.clock),
+        assessor=assessed.assessor,
+        assessments=assessed.clock,
     )
 
 

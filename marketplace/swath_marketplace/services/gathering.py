@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Protocol
 
 from swath.contract.interface import Interface
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 _RUNS = 500
 #: Logs that are looked at: a run with other parameters may tell less.
 _LOGS = 3
+#: Runs of which a log is looked for.
+_TRIED = 20
 #: A notebook that tells more than this is not read to its end.
 _MOST_EVENTS = 20_000
 _REMEMBERED = 2_000
@@ -133,7 +136,8 @@ class Gatherer:
     def _logging(self, benched: Sequence[str], runs: Sequence[RunFact]) -> Logging | None:
         """The log, of some runs that finished lately, that tells most; the platform's own runs first."""
         finished = [run.run_id for run in runs if run.outcome is RunStatus.FINISHED]
-        found = [made for run_id in [*benched, *finished][:_LOGS] if (made := self._log(run_id)) is not None]
+        logs = (self._log(run_id) for run_id in [*benched, *finished][:_TRIED])
+        found = islice((made for made in logs if made is not None), _LOGS)
         return max(found, key=lambda one: (one.messages, one.cells), default=None)
 
     def _log(self, run_id: str) -> Logging | None:
