@@ -22,7 +22,7 @@ class RunFacts:
 
     def of(self, version: AlgorithmVersion, *, limit: int) -> Sequence[RunFact]:
         """The newest runs of `version`, newest first; those that no wallet would pay for are none."""
-        columns = (
+        columns: tuple[sa.Column[Any], ...] = (
             runs.c.id,
             runs.c.caller,
             runs.c.outcome,
@@ -32,7 +32,7 @@ class RunFacts:
             runs.c.estimate,
             runs.c.ended_at,
         )
-        query = (
+        query: sa.Select[Any] = (
             sa.select(*columns)
             .where(
                 *_of(version),
