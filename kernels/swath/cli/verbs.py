@@ -50,6 +50,12 @@ CLIENT: dict[str, Verb] = {
         environments="List the environments that a notebook may name.",
     )
     | _verbs("Algorithms", "catalogue", **{"yank": "Withdraw a version of your algorithm, with a reason."}),
+    **_verbs(
+        "Algorithms",
+        "maturity",
+        maturity="Show how mature a version is, why, and what is missing for the next level.",
+        review="Review a version of somebody else's; it counts if you are one of the operator's reviewers.",
+    ),
     **_verbs("Runs", "running", run="Run an algorithm and, unless told otherwise, wait for it."),
     **_verbs(
         "Runs",

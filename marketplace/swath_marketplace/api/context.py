@@ -14,6 +14,7 @@ from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -28,6 +29,7 @@ class Context:
     registry: Registry
     added_values: AddedValues
     dossiers: Dossiers
+    maturity: Maturity
     runs: Runs
     run_store: RunStore
     places: Places

@@ -73,6 +73,8 @@ DOORS = [
     ("PUT", "algorithms/ada/double/versions/1.0.0/maturity"),
     ("GET", f"inventories/{'0' * 64}"),
     ("GET", f"inventories/{'0' * 64}/changes/{'0' * 64}"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/assessments"),
+    ("POST", "algorithms/ada/double/versions/1.0.0/reviews"),
     ("POST", "runs"),
     ("POST", "quotes"),
     ("GET", "runs"),
