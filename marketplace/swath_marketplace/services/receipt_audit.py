@@ -156,10 +156,10 @@ def _tree(size: int, known: dict[Place, bytes], tree: dict[Place, str]) -> Itera
     for place in sorted({*known, *tree} - {place for place, value in known.items() if tree.get(place) == value.hex()}):
         first, last = place.position << place.level, ((place.position + 1) << place.level) - 1
         if place not in known:
-            beyond = first >= size
+            beyond = last >= size
             yield Fault(
                 harm=Harm.TRUNCATED if beyond else Harm.EDITED,
-                entry=first,
+                entry=max(first, size) if beyond else first,
                 message=f"the tree knows entries {first} to {last}, and the log has {size}",
             )
         elif place.level > 0:
