@@ -15,7 +15,7 @@ import uvicorn
 from swath.cli.app import app
 from swath.client import receipts
 from swath.client.credentials import Credentials
-from swath.client.errors import Conflict, Forbidden, NotFound
+from swath.client.errors import Conflict, NotFound
 from swath.client.http import Api
 from swath.client.run import Run as ClientRun
 from swath.client.runs import get_run
