@@ -38,7 +38,7 @@ def crate_metadata(statement: Statement, *, filename: Callable[[StatedOutput], s
             "@id": _LICENCE,
             "@type": "CreativeWork",
             "name": "No licence stated",
-            "description": "The run states no licence for its outputs; that of the algorithm is told with the algorithm.",
+            "description": "The run states none for its outputs; that of the algorithm is told with the algorithm.",
         },
         _action(statement, files=files, inputs=inputs, parameters=parameters),
         *_software(statement),
