@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -53,6 +53,7 @@ class Stepper:
         packages: Packages,
         environments: Environments,
         clock: Clock,
+        on_end: Callable[[Run], None] | None = None,
     ) -> None:
         self._store = store
         self._executor = executor
@@ -62,6 +63,7 @@ class Stepper:
         self._packages = packages
         self._environments = environments
         self._clock = clock
+        self._on_end = on_end
 
     def advance(self, run: Run) -> Run:
         """Take steps until the run waits for something: a slot, its process, or nothing more.
@@ -111,7 +113,11 @@ class Stepper:
                 settled = self._cashier.settle(run)
                 # While the run is still held on to: until this is stored the step is repeated, harmlessly.
                 self._cashier.observe(settled)
-                return self._store.save(settled)
+                ended = self._store.save(settled)
+                if self._on_end:
+                    # After the money, and never in its way: it raises nothing, and what it misses is swept up.
+                    self._on_end(ended)
+                return ended
             case Stage.TERMINAL:
                 return run
 

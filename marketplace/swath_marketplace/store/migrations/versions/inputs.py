@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "inputs"
-down_revision = "value"
+down_revision = "dossiers"
 branch_labels = None
 depends_on = None
 
