@@ -15,6 +15,7 @@ from swath_service.identity import Identity
 from swath_marketplace.api import (
     added_value,
     algorithms,
+    comparisons,
     dossiers,
     inventories,
     receipts,
@@ -63,6 +64,7 @@ def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, pr
         receipts.router,
         added_value.router,
         algorithms.router,
+        comparisons.router,
         dossiers.router,
         inventories.router,
         runs.router,

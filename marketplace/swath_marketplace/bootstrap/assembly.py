@@ -18,10 +18,12 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.inputs import inventories_of
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
@@ -57,16 +59,23 @@ class Marketplace:
     database: Database
     executor: Executor
     folders: RunFolders
+    comparer: Comparer
 
 
 def assemble(
-    settings: Settings, *, quota: QuotaClient, executor: Executor | None = None, clock: Clock = utc_now, prefix: str
+    settings: Settings,
+    *,
+    quota: QuotaClient,
+    executor: Executor | None = None,
+    comparer: Comparer | None = None,
+    clock: Clock = utc_now,
+    prefix: str,
 ) -> Marketplace:
     """The services over the settings' database and folders; the database is migrated.
 
     Parameters
     ----------
-    executor
+    executor, comparer
         By default the sandbox of this machine.
     """
     home, slots = settings.data.absolute() / "marketplace", settings.slots()
@@ -123,9 +132,11 @@ def assemble(
         slots=slots,
         clock=clock,
     )
+    comparer = comparer or make_comparer(settings)
     context = Context(
         registry=registry,
         added_values=added_values,
+        comparisons=make_comparisons(settings, database, runs=service, comparer=comparer),
         dossiers=dossiers,
         runs=service,
         run_store=runs,
@@ -137,7 +148,14 @@ def assemble(
         receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
         receipt_log=ReceiptLog(trust.store),
     )
-    return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
+    return Marketplace(
+        context=context,
+        reconciler=reconciler,
+        database=database,
+        executor=executor,
+        folders=folders,
+        comparer=comparer,
+    )
 
 
 def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix: str) -> FastAPI:
