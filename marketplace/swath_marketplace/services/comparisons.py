@@ -76,12 +76,7 @@ class Comparisons:
         """
         expected, found = self._both(actor, request)
         sides = [_chosen(run, request.names) for run in (expected, found)]
-        if missing := [name for name in request.names if not any(name in side for side in sides)]:
-            raise NotFound(
-                code="no-such-output",
-                message=f"neither run has an output {missing[0][:64]!r}",
-                mend=f"their outputs: {', '.join(sorted({one.name for run in (expected, found) for one in run.outputs}))}",
-            )
+        _check_names(request.names, sides, expected, found)
         names = sorted(sides[0].keys() | sides[1].keys())
         tolerances = self._tolerances(expected, request, names)
         told: dict[str, Comparison] = {}
@@ -215,6 +210,17 @@ def _chosen(run: Run, names: Sequence[str]) -> dict[str, OutputFile]:
         for output in run.outputs
         if (output.name in names if names else output.name not in GIVEN_OUTPUTS)
     }
+
+
+def _check_names(names: Sequence[str], sides: Sequence[Mapping[str, OutputFile]], expected: Run, found: Run) -> None:
+    unknown = [name for name in names if not any(name in side for side in sides)]
+    if unknown:
+        there = sorted({output.name for run in (expected, found) for output in run.outputs})
+        raise NotFound(
+            code="no-such-output",
+            message=f"neither run has an output {unknown[0][:64]!a}",
+            mend=f"their outputs: {', '.join(there) or 'none'}",
+        )
 
 
 def _known(expected: OutputFile, found: OutputFile) -> Comparison | None:

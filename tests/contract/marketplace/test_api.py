@@ -82,6 +82,8 @@ DOORS = [
     ("GET", "runs/a1/log"),
     ("GET", "runs/a1/results"),
     ("GET", "runs/a1/results/double"),
+    ("GET", "runs/a1/comparison"),
+    ("GET", "runs/a1/comparison/pictures/double"),
 ]
 
 
@@ -107,7 +109,10 @@ def test_the_list_of_doors_is_whole(world: World) -> None:
         for method, path in told
     }
     filled = {
-        (method, path.replace("results/{name}", "results/double").replace("{name}", "double"))
+        (
+            method,
+            path.replace("results/{name}", "results/double").replace("{name}", "double").replace("{output}", "double"),
+        )
         for method, path in filled
     }
     assert filled - {("GET", "health"), ("HEAD", "runs/a1/results/double")} == set(DOORS)
