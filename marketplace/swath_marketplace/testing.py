@@ -23,7 +23,9 @@ from swath_marketplace.domain.assessments import Assessment, Cause, Result
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Run, Stage
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.fake import FakeExecutor
+from swath_marketplace.executors.fake_comparer import FakeComparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.gathering import RoundsOf
@@ -216,6 +218,7 @@ def make_world(
     executor: Executor | None = None,
     rounds: RoundsOf | None = None,
     clock: Clock = utc_now,
+    comparer: Comparer | None = None,
     **settings: Any,
 ) -> World:
     """A marketplace in `data`; a second call on the same folder is a restarted one."""
@@ -223,7 +226,15 @@ def make_world(
     chosen = Settings(**given)
     quota = quota or FakeQuotaClient()
     executor = executor or FakeExecutor(RunFolders(data / "marketplace" / "runs"))
-    made = assemble(chosen, quota=quota, executor=executor, rounds=rounds, clock=clock, prefix=PREFIX)
+    made = assemble(
+        chosen,
+        quota=quota,
+        executor=executor,
+        comparer=comparer or FakeComparer(),
+        rounds=rounds,
+        clock=clock,
+        prefix=PREFIX,
+    )
     known = {name: user(name) for name in ("ada", "bob", "cyd")}
     identity = FakeIdentity({**known, "root": operator(), "robot": service()})
     return World(settings=chosen, quota=quota, made=made, identity=identity)

@@ -11,6 +11,7 @@ from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
@@ -28,6 +29,7 @@ class Context:
 
     registry: Registry
     added_values: AddedValues
+    comparisons: Comparisons
     dossiers: Dossiers
     maturity: Maturity
     runs: Runs

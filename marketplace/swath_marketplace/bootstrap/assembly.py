@@ -18,11 +18,13 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.inputs import archive_of, observers_of
 from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
@@ -60,6 +62,7 @@ class Marketplace:
     folders: RunFolders
     assessor: Assessor
     assessments: AssessmentClock
+    comparer: Comparer
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -73,6 +76,7 @@ def assemble(
     quota: QuotaClient,
     executor: Executor | None = None,
     rounds: RoundsOf | None = None,
+    comparer: Comparer | None = None,
     clock: Clock = utc_now,
     prefix: str,
 ) -> Marketplace:
@@ -80,7 +84,7 @@ def assemble(
 
     Parameters
     ----------
-    executor
+    executor, comparer
         By default the sandbox of this machine.
     rounds
         Of benchmarks, where assessments look for them; by default none.
@@ -150,9 +154,11 @@ def assemble(
         slots=slots,
         clock=clock,
     )
+    comparer = comparer or make_comparer(settings)
     context = Context(
         registry=registry,
         added_values=added_values,
+        comparisons=make_comparisons(settings, database, runs=service, comparer=comparer),
         dossiers=dossiers,
         maturity=maturity,
         runs=service,
@@ -171,6 +177,7 @@ def assemble(
         folders=folders,
         assessor=assessed.assessor,
         assessments=assessed.clock,
+        comparer=comparer,
     )
 
 
