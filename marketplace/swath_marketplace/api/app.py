@@ -13,7 +13,15 @@ from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_marketplace.api import added_value, algorithms, dossiers, maturity, runs
+from swath_marketplace.api import (
+    added_value,
+    algorithms,
+    dossiers,
+    inventories,
+    maturity,
+    receipts,
+    runs,
+)
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
@@ -62,6 +70,14 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (added_value.router, algorithms.router, dossiers.router, maturity.router, runs.router):
+    for router in (
+        receipts.router,
+        added_value.router,
+        algorithms.router,
+        dossiers.router,
+        inventories.router,
+        maturity.router,
+        runs.router,
+    ):
         app.include_router(router, prefix=base)
     return app

@@ -13,10 +13,14 @@ from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
+from swath_marketplace.services.receipt_log import ReceiptLog
+from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.signing import Keys
 from swath_marketplace.store.runs import RunStore
 
 
@@ -32,7 +36,11 @@ class Context:
     run_store: RunStore
     places: Places
     events: EventLogs
+    inventories: Inventories
     shapes: Shapes
+    keys: Keys
+    receipts: Receipts
+    receipt_log: ReceiptLog
 
 
 def context_of(request: Request) -> Context:

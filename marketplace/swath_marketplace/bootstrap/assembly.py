@@ -18,7 +18,9 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.bootstrap.inputs import archive_of, observers_of
 from swath_marketplace.bootstrap.maturity import assessing
+from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
@@ -33,6 +35,8 @@ from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.gathering import NoRounds, RoundsOf
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
+from swath_marketplace.services.receipt_log import ReceiptLog
+from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -88,6 +92,7 @@ def assemble(
     database = Database(settings.url())
     database.migrate()
     folders = RunFolders(home / "runs")
+    inventories, inputs = observers_of(settings, here=executor is None)
     executor = executor or _local_executor(settings, folders)
     algorithms, runs = AlgorithmStore(database), RunStore(database, rules=settings.rules())
     # What ran before this table was, a half-life that was changed: both count from now on.
@@ -112,14 +117,17 @@ def assemble(
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
     )
+    trust = make_trust(home, database, runs=runs, algorithms=algorithms, executor=executor, clock=clock)
     stepper = Stepper(
         store=runs,
         executor=executor,
         cashier=cashier,
-        collector=Collector(folders=folders, algorithms=algorithms),
+        collector=Collector(folders=folders, algorithms=algorithms, inputs=inputs),
         budgets=budgets,
         packages=registry,
+        environments=inventories,
         clock=clock,
+        on_end=trust.issuer.on_end,
     )
     reconciler = Reconciler(
         store=runs,
@@ -131,6 +139,7 @@ def assemble(
         terms=terms,
         clock=clock,
         lease_seconds=settings.lease_seconds,
+        companions=[trust.keeper],
     )
     service = Runs(
         store=runs,
@@ -152,7 +161,11 @@ def assemble(
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
+        inventories=inventories,
         shapes=Shapes(prefix, maturity=maturity),
+        keys=trust.keys,
+        receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
+        receipt_log=ReceiptLog(trust.store),
     )
     return Marketplace(
         context=context,
@@ -204,13 +217,12 @@ def _registry(settings: Settings, store: AlgorithmStore, *, clock: Clock) -> Reg
 
 def _local_executor(settings: Settings, folders: RunFolders) -> LocalExecutor:
     data = settings.data.absolute()
-    archive = (settings.archive or data / "archive").absolute()
     return LocalExecutor(
         folders=folders,
         # One book for the users of JupyterLab and for runs: no two may have the same uid.
         uids=UidRegistry(data / "uids" / "uids.json"),
         settings=LocalSettings(
-            archive=archive if archive.is_dir() else None,
+            archive=archive_of(settings),
             environment=archive_environment("/archive"),
             disk_bytes=settings.run_disk_mb << 20,
             allow=settings.allow(),

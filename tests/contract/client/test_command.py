@@ -328,3 +328,18 @@ def test_a_closed_pipe_is_no_fault(swath: Command, fake: Any) -> None:
     process.wait(timeout=30)
     assert "Traceback" not in err
     assert "Error" not in err
+
+
+def test_two_runs_are_compared_by_their_results(swath: Command, fake: Any, tmp_path: Path) -> None:
+    for run_id in ("r1", "r2"):
+        fake.run(run_id, status="finished")
+    code, out, _ = swath("diff", "r1", "r2")
+    assert code == 0
+    assert "data" in out
+    assert "identical" in out
+    swath("results", "r1", "-o", str(tmp_path / "kept"))
+    (tmp_path / "kept" / "data.csv").write_text("a,b\n1,3\n")
+    code, out, _ = swath("diff", str(tmp_path / "kept"), "r2", "--json")
+    assert code == 1
+    assert json.loads(out)["comparisons"]["data"]["differences"][0]["where"] == "row 0, column b"
+    assert swath("diff", "r1", "nobody")[0] == 6

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "maturity"
-down_revision = "dossiers"
+down_revision = "receipts"
 branch_labels = None
 depends_on = None
 
