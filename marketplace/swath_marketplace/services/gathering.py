@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 #: As many runs as any criterion looks back on.
 _RUNS = 500
 #: Logs that are looked at: a run with other parameters may tell less.
-_LOGS = 3
+_LOGS = 6
 #: Runs of which a log is looked for.
 _TRIED = 20
 #: A notebook that tells more than this is not read to its end.
@@ -100,7 +100,7 @@ class Gatherer:
         results = latest_results(dossier, dossiers=dossiers, rounds=rounds, lock_sha256=lock) if dossier else {}
         green = last_green(dossier, dossiers=dossiers, rounds=rounds, lock_sha256=lock) if dossier else None
         runs = self._runs.of(version, limit=_RUNS)
-        benched = [run_id for name in results for run_id in results[name].run_ids if results[name].comparisons]
+        benched = [one.run_ids[0] for one in results.values() if one.run_ids and one.comparisons]
         return Evidence(
             version=version,
             interface=Interface.from_dict(version.interface),
