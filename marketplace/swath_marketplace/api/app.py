@@ -71,6 +71,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        maturity.router,
         receipts.router,
         added_value.router,
         algorithms.router,

@@ -16,11 +16,9 @@ from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
-from swath_marketplace.services.receipt_log import ReceiptLog
-from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
-from swath_marketplace.services.signing import Keys
+from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.runs import RunStore
 
 
@@ -38,9 +36,7 @@ class Context:
     events: EventLogs
     inventories: Inventories
     shapes: Shapes
-    keys: Keys
-    receipts: Receipts
-    receipt_log: ReceiptLog
+    trust: Trust
 
 
 def context_of(request: Request) -> Context:

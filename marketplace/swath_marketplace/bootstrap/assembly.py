@@ -35,8 +35,6 @@ from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.gathering import NoRounds, RoundsOf
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
-from swath_marketplace.services.receipt_log import ReceiptLog
-from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -163,9 +161,7 @@ def assemble(
         events=events,
         inventories=inventories,
         shapes=Shapes(prefix, maturity=maturity),
-        keys=trust.keys,
-        receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
-        receipt_log=ReceiptLog(trust.store),
+        trust=trust,
     )
     return Marketplace(
         context=context,
