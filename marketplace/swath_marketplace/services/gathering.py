@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: As many runs as any criterion looks back on.
 _RUNS = 500
+#: Three months of daily rounds: whatever is older is stale under any criteria that make sense.
+_ROUNDS = 100
 #: Logs that are looked at: a run with other parameters may tell less.
 _LOGS = 6
 #: Runs of which a log is looked for.
@@ -38,8 +40,8 @@ _REMEMBERED = 2_000
 class RoundsOf(Protocol):
     """Where the rounds of benchmarks are kept."""
 
-    def of(self, algorithm_id: str, digest: str) -> Sequence[Round]:
-        """Every ended round of a version, newest last."""
+    def of(self, algorithm_id: str, digest: str, *, limit: int | None = None) -> Sequence[Round]:
+        """Every ended round of a version, newest last; with `limit` the newest so many."""
         ...
 
 
@@ -54,7 +56,7 @@ class DossiersOf(Protocol):
 class NoRounds:
     """`RoundsOf` where nothing is benchmarked."""
 
-    def of(self, algorithm_id: str, digest: str) -> Sequence[Round]:  # noqa: ARG002 - the Protocol's signature
+    def of(self, algorithm_id: str, digest: str, *, limit: int | None = None) -> Sequence[Round]:  # noqa: ARG002 - the Protocol's signature
         """None."""
         return ()
 
@@ -94,7 +96,7 @@ class Gatherer:
     def evidence(self, version: AlgorithmVersion) -> Evidence:
         """Everything that is known about `version` now."""
         key = (version.algorithm_id, version.digest)
-        dossiers, rounds = self._dossiers.of(*key), self._rounds.of(*key)
+        dossiers, rounds = self._dossiers.of(*key), self._rounds.of(*key, limit=_ROUNDS)
         dossier = dossiers[-1] if dossiers else None
         lock = version.environment_lock_sha256
         results = latest_results(dossier, dossiers=dossiers, rounds=rounds, lock_sha256=lock) if dossier else {}
