@@ -79,6 +79,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         comparisons.router,
         dossiers.router,
         inventories.router,
+        maturity.router,
         runs.router,
     ):
         app.include_router(router, prefix=base)
