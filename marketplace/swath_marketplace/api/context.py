@@ -12,6 +12,7 @@ from swath_service.oauth import browser_actor
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
@@ -25,6 +26,7 @@ class Context:
     registry: Registry
     added_values: AddedValues
     runs: Runs
+    lineages: Lineages
     run_store: RunStore
     places: Places
     events: EventLogs

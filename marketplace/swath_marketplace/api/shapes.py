@@ -122,6 +122,7 @@ class Shapes:
                 "events": f"{here}/events",
                 "log": f"{here}/log",
                 "results": f"{here}/results",
+                "lineage": f"{here}/lineage",
             },
         }
 

@@ -18,6 +18,7 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.bootstrap.lineage import lineages
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
@@ -115,6 +116,7 @@ def assemble(
         registry=registry,
         added_values=added_values,
         runs=service,
+        lineages=lineages(database, runs=service),
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,

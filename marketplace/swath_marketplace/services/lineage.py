@@ -69,9 +69,7 @@ class Lineages:
         sees = _seer(actor)
         if names:
             trail = self._store.up(list(names))
-            return upstream(
-                trail, roots=list(names), sees=sees, file=(sha256, names), depth=depth, most=MOST_NODES
-            )
+            return upstream(trail, roots=list(names), sees=sees, file=(sha256, names), depth=depth, most=MOST_NODES)
         used = next((use for use, caller in self._store.users(sha256) if _mine(actor, caller)), None)
         if used is None:
             raise _unknown()
@@ -91,15 +89,11 @@ class Lineages:
         if any(_mine(actor, caller) for _, caller in users):
             first = [Flow(use=use) for use, _ in users]
             roots = [use.run_id for use, _ in users]
-            return downstream(
-                self._store.down(roots), roots=roots, sees=sees, file=first, depth=depth, most=MOST_NODES
-            )
+            return downstream(self._store.down(roots), roots=roots, sees=sees, file=first, depth=depth, most=MOST_NODES)
         made = next((make for make, caller in self._store.makers(sha256) if _mine(actor, caller)), None)
         if made is None:
             raise _unknown()
-        return downstream(
-            self._store.down([made.run_id]), roots=[made.run_id], sees=sees, depth=depth, most=MOST_NODES
-        )
+        return downstream(self._store.down([made.run_id]), roots=[made.run_id], sees=sees, depth=depth, most=MOST_NODES)
 
 
 def _unknown() -> NotFound:
