@@ -60,6 +60,7 @@ CLIENT: dict[str, Verb] = {
         results="List or fetch the results of a run.",
         cancel="Cancel a run.",
     ),
+    **_verbs("Runs", "lineage", lineage="Walk from a result through runs to the scenes it was made of."),
     **_verbs(SERVER, "quota", quota="Give credits, change tiers and limits, read statements (operators)."),
 }
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from swath.client import algorithms as _algorithms
+from swath.client import lineage as _lineage
 from swath.client import runs as _runs
 from swath.client import session
 from swath.client import wallet as _wallet
 from swath.client.algorithms import Algorithms, PublishedVersion, Reference, Validation
 from swath.client.errors import Invalid, NotSignedIn
 from swath.client.http import MARKETPLACE, Api
+from swath.client.lineage import Lineage
 from swath.client.quotes import Quote
 from swath.client.run import Run
 from swath.client.runs import Runs
@@ -217,6 +219,23 @@ def runs(*, status: str | None = None, limit: int = 20) -> Runs:
 def get_run(run_id: str) -> Run:
     """A run of yours that was started before, here or elsewhere."""
     return _runs.get_run(session.connection(), run_id)
+
+
+def lineage(what: str | Path, *, down: bool = False, depth: int | None = None) -> Lineage:
+    """What a result was made of, through runs, down to the scenes at the sources.
+
+    >>> swath.lineage("ndvi.tif")
+
+    Parameters
+    ----------
+    what
+        A file on this machine, a file's sha256, or a run's id.
+    down
+        What was made of it instead.
+    depth
+        At most so many runs behind each other.
+    """
+    return _lineage.of(session.connection(), what, down=down, depth=depth)
 
 
 def wallet() -> Wallet:

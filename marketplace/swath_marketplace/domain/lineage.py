@@ -177,7 +177,8 @@ class Lineage:
 
 def uses_of(run: Run) -> tuple[Use, ...]:
     """What an ended run read, each file once; made from `Run.inputs`."""
-    at, found, seen = run.started_at or run.created_at, [], set()
+    at, seen = run.started_at or run.created_at, set()
+    found: list[Use] = []
     for said in run.inputs:
         values = {name: _text(said.get(name)) for name in ("sha256", "collection", "item", "asset", "path", "href")}
         sha256 = values["sha256"] if _SHA256.fullmatch(values["sha256"] or "") else None
