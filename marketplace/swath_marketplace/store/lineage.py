@@ -57,6 +57,7 @@ class LineageStore:
         )
         origins = sa.and_(made, _first())
         with self._database.read() as connection:
+            self._step_by_index(connection)
             ids, cut = _walked(connection, walk, most)
             rows = connection.execute(
                 sa.select(uses, makes.c.run_id.label("maker"), makes.c.name.label("output"))
@@ -80,6 +81,7 @@ class LineageStore:
             )
         )
         with self._database.read() as connection:
+            self._step_by_index(connection)
             ids, cut = _walked(connection, walk, most)
             rows = connection.execute(
                 sa.select(uses, makes.c.run_id.label("maker"), makes.c.name.label("output"))
@@ -89,6 +91,12 @@ class LineageStore:
             ).all()
             facts = _facts(connection, ids)
         return Trail(runs=facts, flows=_flows(rows), cut_off=cut or len(rows) > MOST_FLOWS)
+
+    def _step_by_index(self, connection: sa.Connection) -> None:
+        """Keep PostgreSQL from reading whole tables at each step: it plans a step without knowing how many follow."""
+        if not self._database.is_sqlite:
+            for setting in ("enable_hashjoin", "enable_mergejoin"):
+                connection.execute(sa.text(f"SET LOCAL {setting} = off"))
 
     def makers(self, sha256: str, *, limit: int = MOST_RUNS) -> Sequence[tuple[Make, str]]:
         """Every run that made these bytes, the first first, each with its caller."""
@@ -162,9 +170,13 @@ def _flows(rows: Sequence[sa.Row[Any]]) -> list[Flow]:
     return sorted(found.values(), key=lambda flow: (flow.use.run_id, flow.use.position, flow.maker or ""))
 
 
+# By place, for there are thousands: each query selects these columns first.
+_USE, _MAKE = tuple(uses.c.keys()), tuple(makes.c.keys())
+
+
 def _use(row: sa.Row[Any]) -> Use:
-    return Use(**{name: row._mapping[uses.c[name]] for name in uses.c.keys()})  # noqa: SIM118 - not a mapping
+    return Use(**dict(zip(_USE, row, strict=False)))
 
 
 def _make(row: sa.Row[Any]) -> Make:
-    return Make(**{name: row._mapping[makes.c[name]] for name in makes.c.keys()})  # noqa: SIM118 - not a mapping
+    return Make(**dict(zip(_MAKE, row, strict=False)))
