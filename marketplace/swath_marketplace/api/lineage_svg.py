@@ -6,14 +6,14 @@ import re
 from xml.etree import ElementTree as ET
 
 from swath_marketplace.api.lineage_layout import columns_of
-from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.lineage import Direction, Edge, Lineage, Node, NodeKind
 
 #: More boxes nobody reads; the rest is counted in the picture and told in full by the JSON.
 MOST_DRAWN = 200
 _WIDTH, _HEIGHT = 236, 46
 _ACROSS, _DOWN, _MARGIN = 72, 14, 24
-_LETTERS = 32
+#: That a box has room for, in the first line and in the smaller second.
+_LETTERS, _SMALL_LETTERS = 33, 38
 _NOT_XML = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _FILLS = {NodeKind.RUN: "#e3edf9", NodeKind.SCENE: "#e2f2e4", NodeKind.FILE: "#f8eed9"}
 _STROKES = {NodeKind.RUN: "#2f5d9b", NodeKind.SCENE: "#357a3d", NodeKind.FILE: "#946a14"}
@@ -94,8 +94,9 @@ def _draw_node(svg: ET.Element, node: Node, place: tuple[int, int], *, is_root: 
         "stroke-width": "2.5" if is_root else "1",
     }
     ET.SubElement(group, "rect", box | ({"stroke-dasharray": "5 3"} if other else {}))
-    _words(group, "text", _short(node.title), x=x + 10, y=y + 19, size=12.5, fill="#1a1a1a")
-    _words(group, "text", _short(_second(node)), x=x + 10, y=y + 36, size=11, fill="#5a5a5a")
+    first = (node.item or "") if node.kind is NodeKind.SCENE else node.title
+    _words(group, "text", _short(first, _LETTERS), x=x + 10, y=y + 19, size=12.5, fill="#1a1a1a")
+    _words(group, "text", _short(_second(node), _SMALL_LETTERS), x=x + 10, y=y + 36, size=11, fill="#5a5a5a")
     if node.cut:
         at = x + _WIDTH + 4 if down else x - 16
         _words(group, "text", "…", x=at, y=y + _HEIGHT // 2 + 4, size=14, fill="#b3261e")
@@ -105,11 +106,10 @@ def _second(node: Node) -> str:
     if node.kind is NodeKind.RUN:
         if node.run is None:
             return "a run of somebody else"
-        return " ".join(
-            word for word in (node.run.id[:12], node.run.status, (iso(node.run.ended_at) or "")[:16]) if word
-        )
+        ended = f"{node.run.ended_at:%Y-%m-%d %H:%M}" if node.run.ended_at else ""
+        return " ".join(word for word in (node.run.id[:8], node.run.status, ended) if word)
     if node.kind is NodeKind.SCENE:
-        return "a scene of the archive"
+        return node.collection or ""
     return f"sha256 {node.sha256[:16]}" if node.sha256 and node.path else "a file"
 
 
@@ -124,8 +124,8 @@ def _remark(lineage: Lineage, left_out: int) -> str:
     return "; ".join(told) or "dashed lines: reported by the run, not seen from outside"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 15]}…{text[-14:]}"
+def _short(text: str, letters: int) -> str:
+    return text if len(text) <= letters else f"{text[: letters - 15]}…{text[-14:]}"
 
 
 def _words(
