@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_marketplace.api import added_value, algorithms, lineage, runs
+from swath_marketplace.api import added_value, algorithms, dossiers, lineage, runs
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
@@ -52,6 +52,6 @@ def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, pr
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (added_value.router, algorithms.router, lineage.router, runs.router):
+    for router in (added_value.router, algorithms.router, dossiers.router, lineage.router, runs.router):
         app.include_router(router, prefix=base)
     return app

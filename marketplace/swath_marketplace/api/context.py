@@ -11,6 +11,7 @@ from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.places import Places
@@ -25,6 +26,7 @@ class Context:
 
     registry: Registry
     added_values: AddedValues
+    dossiers: Dossiers
     runs: Runs
     lineages: Lineages
     run_store: RunStore

@@ -27,6 +27,7 @@ from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
+from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
@@ -39,6 +40,7 @@ from swath_marketplace.store.added_value import MarkStore, PriceStore
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
 from swath_marketplace.store.runs import RunStore
 
@@ -77,6 +79,7 @@ def assemble(
     registry = _registry(settings, algorithms, clock=clock)
     marks = MarkStore(database)
     added_values = AddedValues(registry=registry, prices=PriceStore(database), marks=marks, maturity=marks, clock=clock)
+    dossiers = Dossiers(registry=registry, store=DossierStore(database), artifacts=_artifacts(settings), clock=clock)
     terms = TermsBook(quota.standing)
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
@@ -115,6 +118,7 @@ def assemble(
     context = Context(
         registry=registry,
         added_values=added_values,
+        dossiers=dossiers,
         runs=service,
         lineages=lineages(database, runs=service),
         run_store=runs,
@@ -146,11 +150,15 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
     return app
 
 
+def _artifacts(settings: Settings) -> ArtifactStore:
+    return ArtifactStore(settings.data.absolute() / "marketplace" / "artifacts")
+
+
 def _registry(settings: Settings, store: AlgorithmStore, *, clock: Clock) -> Registry:
     data = settings.data.absolute()
     return Registry(
         store=store,
-        artifacts=ArtifactStore(data / "marketplace" / "artifacts"),
+        artifacts=_artifacts(settings),
         environments=EnvironmentRegistry(data / "environments"),
         slots=settings.slots(),
         dask_runs=settings.allow_dask_runs,

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "lineage"
-down_revision = "value"
+down_revision = "dossiers"
 branch_labels = None
 depends_on = None
 
