@@ -7,6 +7,7 @@ from alembic import context
 from swath_marketplace.store import (
     dossier_tables,  # noqa: F401 - its tables are of the same metadata
     lineage_tables,  # noqa: F401 - likewise
+    reproduction_tables,  # noqa: F401 - likewise
     value_tables,  # noqa: F401 - likewise
 )
 from swath_marketplace.store.tables import Base
