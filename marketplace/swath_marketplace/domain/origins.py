@@ -9,6 +9,8 @@ from typing import Any
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.runs import Run
 
+_ARCHIVE = "/archive/"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OriginInput:
@@ -130,9 +132,12 @@ def input_of(said: Mapping[str, Any]) -> OriginInput:
         value = said.get(name)
         return value if isinstance(value, str) and value else None
 
+    href = text("href") or ""
+    # Runs see the archive under that name; their own record of an address is all that older runs have.
+    below = href.removeprefix(_ARCHIVE) if href.startswith(_ARCHIVE) else None
     return OriginInput(
         sha256=text("sha256"),
-        path=text("path"),
+        path=text("path") or below,
         collection=text("collection"),
         item=text("item"),
         asset=text("asset"),

@@ -119,6 +119,15 @@ class ReproductionStore:
                 raise LeaseLost(reproduction.id)
         return reproduction
 
+    def holders(self) -> Sequence[str]:
+        """Everybody who holds an open one."""
+        held = (_table.c.stage != Stage.ENDED.value, _table.c.lease_holder.is_not(None))
+        with self._database.read() as connection:
+            return [
+                str(one)
+                for one in connection.execute(sa.select(_table.c.lease_holder).where(*held).distinct()).scalars()
+            ]
+
     def let_go(self, holder: str) -> None:
         """Give every lease of `holder` up."""
         with self._database.write() as connection:
