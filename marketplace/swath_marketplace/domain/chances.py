@@ -123,7 +123,7 @@ def _name(node: ast.expr, names: Mapping[str, str]) -> str:
 def _of_calls(calls: Sequence[tuple[int, ast.Call, str]], seeded: set[str], sets: frozenset[str]) -> Iterator[Chance]:
     for number, node, name in calls:
         module, _, _ = name.rpartition(".")
-        kind = None
+        kind, call = None, name
         if name in _CLOCK:
             kind = ChanceKind.CLOCK
         elif name in _ALWAYS_RANDOM or module == "secrets":
@@ -133,9 +133,9 @@ def _of_calls(calls: Sequence[tuple[int, ast.Call, str]], seeded: set[str], sets
         elif module in _SEEDS and module not in seeded:
             kind = ChanceKind.RANDOM
         elif node.args and _is_set(node.args[0], sets) and (name in _ORDERING or _is_join(node.func)):
-            name, kind = name or "join", ChanceKind.ORDER
+            kind, call = ChanceKind.ORDER, name or "join"
         if kind:
-            yield Chance(kind=kind, call=name, cell=number, line=node.lineno)
+            yield Chance(kind=kind, call=call, cell=number, line=node.lineno)
 
 
 def _of_loops(trees: Sequence[tuple[int, ast.Module]], sets: frozenset[str]) -> Iterator[Chance]:

@@ -11,7 +11,7 @@ from swath_service.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.changes import changed_inputs, merged, named, unexplained
-from swath_marketplace.domain.chances import chances_in
+from swath_marketplace.domain.chances import Chance, chances_in
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import EnvironmentGone, RunRefused, VersionYanked
 from swath_marketplace.domain.origins import OriginInput, inputs_of
@@ -101,6 +101,18 @@ class Reproducer:
             if one.ended:
                 return one
 
+    def give_up(self, one: Reproduction, *, holder: str) -> Reproduction:
+        """End one that failed again and again for reasons of the platform.
+
+        Raises
+        ------
+        LeaseLost
+        """
+        if one.stage is Stage.COMPARING:
+            return self._store.save(self._judge(one, by_hash=True), holder=holder)
+        why = "the platform failed while it worked on this; ask again, and tell the operator"
+        return self._store.save(self._cannot(one, Cause(code=CauseCode.PLATFORM_FAILED, message=why)), holder=holder)
+
     def _step(self, one: Reproduction) -> Reproduction:
         match one.stage:
             case Stage.ASKED:
@@ -167,19 +179,25 @@ class Reproducer:
         causes = merged([_why(run)], one.causes, self._changed(one, run))
         return self._cannot(one, *causes)
 
-    def _judge(self, one: Reproduction) -> Reproduction:
+    def _judge(self, one: Reproduction, *, by_hash: bool = False) -> Reproduction:
         run = self._run(one)
-        compared: Compared = self._comparing.compare(one, run)
+        compared: Compared = self._comparing.compare(one, run, by_hash=by_hash)
         outcome = outcome_of(compared.comparisons)
         causes = merged(compared.causes, one.causes, self._changed(one, run))
         if outcome is Outcome.DIFFERS and not any(cause.code in _EXPLAINS for cause in causes):
-            _, notebook = self._registry.notebook(_payer(one), f"{one.origin.algorithm}@{one.origin.version}")
-            causes = merged(causes, [unexplained(chances_in(notebook))])
+            causes = merged(causes, [unexplained(self._chances(one))])
         sentence = _SENTENCES[outcome]
         differing = [name for name, found in compared.comparisons.items() if not found.verdict.same]
         if differing:
             sentence = f"{', '.join(differing)}: {compared.comparisons[differing[0]].message}"
         return ended(one, outcome, message=sentence, causes=causes, comparisons=compared.comparisons, at=self._clock())
+
+    def _chances(self, one: Reproduction) -> Sequence[Chance]:
+        try:
+            _, notebook = self._registry.notebook(_payer(one), f"{one.origin.algorithm}@{one.origin.version}")
+        except (ArtifactDamaged, NotFound):
+            return ()
+        return chances_in(notebook)
 
     def _changed(self, one: Reproduction, run: Run) -> list[Cause]:
         causes = changed_inputs(one.origin.inputs, inputs_of(run))
@@ -200,7 +218,9 @@ class Reproducer:
 
 
 #: Causes after which nobody needs to be told what the notebook leaves to chance.
-_EXPLAINS = frozenset({CauseCode.INPUT_REPLACED, CauseCode.INPUT_ADDED, CauseCode.PACKAGES_CHANGED})
+_EXPLAINS = frozenset(
+    {CauseCode.NOT_COMPARED, CauseCode.INPUT_REPLACED, CauseCode.INPUT_ADDED, CauseCode.PACKAGES_CHANGED}
+)
 
 
 def _payer(one: Reproduction) -> Actor:

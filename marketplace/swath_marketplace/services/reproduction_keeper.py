@@ -14,6 +14,7 @@ from swath_service.errors import Unavailable
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import LeaseLost
+from swath_marketplace.domain.reproductions import Reproduction
 from swath_marketplace.executors.comparer import ComparerUnavailable
 from swath_marketplace.services.reproducing import Reproducer
 from swath_marketplace.store.reproductions import ReproductionStore
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 _BUSY_PAUSE_SECONDS = 0.25
 _IDLE_PAUSE_SECONDS = 2.0
 _LONGEST_BACKOFF_SECONDS = 60.0
+#: After so many failures in a row it is ended with what is known.
+_GIVE_UP_AFTER = 8
 #: Longer than a comparison may take; the leases of a process of this machine that died are taken over at once.
 _LEASE = timedelta(minutes=15)
 
@@ -74,24 +77,31 @@ class ReproductionKeeper:
             failures, not_before = self._trouble.get(one.id, (0, 0.0))
             if not_before > time.monotonic():
                 continue
-            try:
-                self._reproducer.advance(one, holder=self.holder)
-                self._trouble.pop(one.id, None)
-            except LeaseLost:
-                log.info("reproduction %s belongs to another process now", one.id)
-            except Exception as error:
-                # One that cannot go on must not keep the others from it.
-                self._trouble[one.id] = self._later(failures)
-                if isinstance(error, Unavailable | ComparerUnavailable | OSError):
-                    log.warning("reproduction %s waits: %s", one.id, error)
-                else:
-                    log.exception("reproduction %s could not be advanced from %s", one.id, one.stage.value)
+            self._advance(one, failures)
         open_now = {one.id for one in held}
         self._trouble = {key: value for key, value in self._trouble.items() if key in open_now}
         return bool(held)
 
-    def _later(self, failures: int) -> tuple[int, float]:
-        return failures + 1, time.monotonic() + min(_LONGEST_BACKOFF_SECONDS, 0.5 * 2 ** min(failures, 8))
+    def _advance(self, one: Reproduction, failures: int) -> None:
+        """Advance one; what goes wrong with it must not keep the others from going on."""
+        try:
+            if failures >= _GIVE_UP_AFTER:
+                self._reproducer.give_up(one, holder=self.holder)
+            else:
+                self._reproducer.advance(one, holder=self.holder)
+            self._trouble.pop(one.id, None)
+        except LeaseLost:
+            log.info("reproduction %s belongs to another process now", one.id)
+        except Unavailable as error:
+            # The quota service comes back; until then nothing has failed.
+            log.warning("reproduction %s waits: %s", one.id, error.message)
+            self._trouble[one.id] = (failures, time.monotonic() + 1.0)
+        except (ComparerUnavailable, OSError) as error:
+            log.warning("reproduction %s waits: %s", one.id, error)
+            self._trouble[one.id] = _later(failures)
+        except Exception:
+            log.exception("reproduction %s could not be advanced from %s", one.id, one.stage.value)
+            self._trouble[one.id] = _later(failures)
 
     def _loop(self) -> None:
         while not self._ending.is_set():
@@ -104,3 +114,7 @@ class ReproductionKeeper:
                 self._ending.wait(1.0)
             self._wake.wait(_BUSY_PAUSE_SECONDS if busy else _IDLE_PAUSE_SECONDS)
             self._wake.clear()
+
+
+def _later(failures: int) -> tuple[int, float]:
+    return failures + 1, time.monotonic() + min(_LONGEST_BACKOFF_SECONDS, 0.5 * 2 ** min(failures, 8))
