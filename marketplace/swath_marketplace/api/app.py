@@ -12,7 +12,16 @@ from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_marketplace.api import added_value, algorithms, dossiers, lineage, runs
+from swath_marketplace.api import (
+    added_value,
+    algorithms,
+    dossiers,
+    inventories,
+    lineage,
+    receipts,
+    reproductions,
+    runs,
+)
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
@@ -52,6 +61,15 @@ def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, pr
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (added_value.router, algorithms.router, dossiers.router, lineage.router, runs.router):
+    for router in (
+        receipts.router,
+        added_value.router,
+        algorithms.router,
+        dossiers.router,
+        inventories.router,
+        lineage.router,
+        reproductions.router,
+        runs.router,
+    ):
         app.include_router(router, prefix=base)
     return app

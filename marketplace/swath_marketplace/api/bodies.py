@@ -61,3 +61,9 @@ class RunBody(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
     budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
     """The most that the run may cost: it caps what is held."""
+
+
+class KeyReasonBody(_Body):
+    """Why a signing key is rotated or revoked; it is published."""
+
+    reason: str = Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")

@@ -13,10 +13,15 @@ from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.places import Places
+from swath_marketplace.services.receipt_log import ReceiptLog
+from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.signing import Keys
 from swath_marketplace.store.runs import RunStore
 
 
@@ -29,10 +34,15 @@ class Context:
     dossiers: Dossiers
     runs: Runs
     lineages: Lineages
+    reproductions: Reproductions
     run_store: RunStore
     places: Places
     events: EventLogs
+    inventories: Inventories
     shapes: Shapes
+    keys: Keys
+    receipts: Receipts
+    receipt_log: ReceiptLog
 
 
 def context_of(request: Request) -> Context:

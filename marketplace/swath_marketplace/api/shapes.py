@@ -18,6 +18,11 @@ class Shapes:
     def __init__(self, prefix: str) -> None:
         self._base = prefix.rstrip("/")
 
+    @property
+    def base(self) -> str:
+        """What links begin with."""
+        return self._base
+
     def environment(self, environment: Environment) -> dict[str, Any]:
         """An environment; where it lies on this machine is nobody's business."""
         return {"name": environment.name, "title": environment.title, "lock_sha256": environment.lock_sha256}
@@ -117,18 +122,26 @@ class Shapes:
             "ended_at": iso(run.ended_at),
             "outputs": [self.output(run, output) for output in run.outputs] if run.terminal else [],
             "inputs": [dict(item) for item in run.inputs],
+            "observation": dict(run.observation) if run.observation else None,
+            "environment": dict(run.environment) if run.environment else None,
             "links": {
                 "self": here,
                 "events": f"{here}/events",
                 "log": f"{here}/log",
                 "results": f"{here}/results",
+                "receipt": f"{here}/receipt",
                 "lineage": f"{here}/lineage",
+                "reproductions": f"{here}/reproductions",
             },
         }
 
     def output(self, run: Run, output: OutputFile) -> dict[str, Any]:
         """One output of a run."""
         return {**output.as_dict(), "href": f"{self._base}/runs/{run.id}/results/{output.name}"}
+
+    def receipt_path(self, run_id: str) -> str:
+        """Where a run's receipt is."""
+        return f"{self._base}/runs/{run_id}/receipt"
 
     def page(self, name: str, items: list[dict[str, Any]], *, total: int, limit: int, offset: int) -> dict[str, Any]:
         """A page of a list; `next_offset` is where the following page begins, null at the end."""

@@ -18,9 +18,13 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
-from swath_marketplace.bootstrap.lineage import lineages
+from swath_marketplace.bootstrap.comparing import comparer_of
+from swath_marketplace.bootstrap.inputs import inventories_of
+from swath_marketplace.bootstrap.lineage import lineages, reproducing
+from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
@@ -31,8 +35,11 @@ from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
+from swath_marketplace.services.receipt_log import ReceiptLog
+from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
@@ -51,13 +58,20 @@ class Marketplace:
 
     context: Context
     reconciler: Reconciler
+    reproduction_keeper: ReproductionKeeper
     database: Database
     executor: Executor
     folders: RunFolders
 
 
 def assemble(
-    settings: Settings, *, quota: QuotaClient, executor: Executor | None = None, clock: Clock = utc_now, prefix: str
+    settings: Settings,
+    *,
+    quota: QuotaClient,
+    executor: Executor | None = None,
+    comparer: Comparer | None = None,
+    clock: Clock = utc_now,
+    prefix: str,
 ) -> Marketplace:
     """The services over the settings' database and folders; the database is migrated.
 
@@ -65,12 +79,14 @@ def assemble(
     ----------
     executor
         By default the sandbox of this machine.
+    comparer
+        ``None``: nothing but the very same bytes count as the same.
     """
     home, slots = settings.data.absolute() / "marketplace", settings.slots()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.url())
-    database.migrate()
+    database = _migrated(settings)
     folders = RunFolders(home / "runs")
+    inventories = inventories_of(settings, here=executor is None)
     executor = executor or _local_executor(settings, folders)
     algorithms, runs = AlgorithmStore(database), RunStore(database, rules=settings.rules())
     # What ran before this table was, a half-life that was changed: both count from now on.
@@ -84,6 +100,7 @@ def assemble(
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
     )
+    trust = make_trust(home, database, runs=runs, algorithms=algorithms, executor=executor, clock=clock)
     stepper = Stepper(
         store=runs,
         executor=executor,
@@ -91,7 +108,9 @@ def assemble(
         collector=Collector(folders=folders, algorithms=algorithms),
         budgets=budgets,
         packages=registry,
+        environments=inventories,
         clock=clock,
+        on_end=trust.issuer.on_end,
     )
     reconciler = Reconciler(
         store=runs,
@@ -103,6 +122,7 @@ def assemble(
         terms=terms,
         clock=clock,
         lease_seconds=settings.lease_seconds,
+        companions=[trust.keeper],
     )
     service = Runs(
         store=runs,
@@ -115,18 +135,31 @@ def assemble(
         slots=slots,
         clock=clock,
     )
+    again = reproducing(
+        settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
+        keys=trust.keys, comparer=comparer, clock=clock,
+    )  # fmt: skip
+    reconciler.accompany(again.keeper)
     context = Context(
         registry=registry,
         added_values=added_values,
         dossiers=dossiers,
         runs=service,
         lineages=lineages(database, runs=service),
+        reproductions=again.reproductions,
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
+        inventories=inventories,
         shapes=Shapes(prefix),
+        keys=trust.keys,
+        receipts=Receipts(issuer=trust.issuer, store=trust.store, runs=service),
+        receipt_log=ReceiptLog(trust.store),
     )
-    return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
+    return Marketplace(
+        context=context, reconciler=reconciler, reproduction_keeper=again.keeper,
+        database=database, executor=executor, folders=folders,
+    )  # fmt: skip
 
 
 def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix: str) -> FastAPI:
@@ -138,7 +171,7 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         When this machine cannot isolate runs and the operator did not give that up.
     """
     check_isolation(settings.allow())
-    made = assemble(settings, quota=quota, prefix=prefix)
+    made = assemble(settings, quota=quota, comparer=comparer_of(settings), prefix=prefix)
     app = make_app(context=made.context, reconciler=made.reconciler, identity=identity, prefix=prefix)
     install_rates(
         app,
@@ -148,6 +181,12 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         windows=RateWindows(settings.rates_url),
     )
     return app
+
+
+def _migrated(settings: Settings) -> Database:
+    database = Database(settings.url())
+    database.migrate()
+    return database
 
 
 def _artifacts(settings: Settings) -> ArtifactStore:

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     """A caller who waited so long, and got nothing since, is served before all others."""
     checkpoint_grace_seconds: float = Field(default=30, ge=0, le=3600)
     """From the request to checkpoint, when a run's credits end, to its stop; what is held covers it."""
+    file_hashes: Path | None = None
+    """Where hashes of files that did not change are remembered; by default in the data folder. A cache."""
     run_disk_mb: int = Field(default=10_240, ge=1)
     """Most that one run may write."""
     lease_seconds: float = Field(default=15, gt=0, le=600)
@@ -69,6 +71,10 @@ class Settings(BaseSettings):
             return self.database_url
         path = (self.data / "marketplace" / "marketplace.sqlite").absolute()
         return URL.create("sqlite", database=str(path)).render_as_string()
+
+    def file_hashes_path(self) -> Path:
+        """Where hashes of files are remembered."""
+        return (self.file_hashes or self.data / "cache" / "file-hashes.sqlite").absolute()
 
     def allow(self) -> frozenset[Allow]:
         """What the operator gave up of the sandbox."""

@@ -105,7 +105,7 @@ class Origin:
 
 def origin_of_run(run: Run, version: AlgorithmVersion) -> Origin:
     """What is known of a finished run here, without its receipt."""
-    environment = getattr(run, "environment", None) or {}
+    environment = run.environment or {}
     return Origin(
         run_id=run.id,
         algorithm=f"{run.owner}/{run.name}",

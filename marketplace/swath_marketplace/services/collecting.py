@@ -37,6 +37,7 @@ class Collected:
     usage: Usage
     outputs: tuple[OutputFile, ...]
     inputs: tuple[Mapping[str, Any], ...]
+    observation: Mapping[str, Any] | None = None
 
 
 class Collector:

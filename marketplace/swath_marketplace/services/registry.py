@@ -162,9 +162,9 @@ class Registry:
         if self._environment_of(version) is None:
             raise EnvironmentGone(
                 code="environment-gone",
-                message=f"the environment {version.environment!r} is not the one that {version.path} {version.version} "
-                "was published with",
-                mend="ask its author to publish it again, or the operator to bring the environment of then back",
+                message=f"the build of the environment {version.environment!r} that {version.path} {version.version} "
+                "was published with is not here any more",
+                mend="ask its author to publish it again, or the operator to build the environment of then again",
             )
         return version
 
@@ -215,9 +215,7 @@ class Registry:
         return Package(version=version, notebook=self._artifacts.read(version.notebook_sha256), environment=environment)
 
     def _environment_of(self, version: AlgorithmVersion) -> Environment | None:
-        environment = self._environments.get(version.environment)
-        same = environment is not None and environment.lock_sha256 == version.environment_lock_sha256
-        return environment if same else None
+        return self._environments.by_lock(version.environment, version.environment_lock_sha256)
 
     def _algorithm(self, reference: AlgorithmReference) -> Algorithm:
         found = self._store.get(reference.owner, reference.name)

@@ -10,8 +10,8 @@ from swath_service.actor import Actor, Scope
 from swath_service.errors import Conflict, Forbidden, Invalid, NotFound, Refused
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
-from swath_marketplace.domain.changes import changed_inputs, merged, named, unexplained
 from swath_marketplace.domain.chances import Chance, chances_in
+from swath_marketplace.domain.changes import changed_inputs, merged, named, unexplained
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import EnvironmentGone, RunRefused, VersionYanked
 from swath_marketplace.domain.origins import OriginInput, inputs_of
@@ -201,7 +201,7 @@ class Reproducer:
 
     def _changed(self, one: Reproduction, run: Run) -> list[Cause]:
         causes = changed_inputs(one.origin.inputs, inputs_of(run))
-        before, after = one.origin.inventory_sha256, (getattr(run, "environment", None) or {}).get("inventory_sha256")
+        before, after = one.origin.inventory_sha256, (run.environment or {}).get("inventory_sha256")
         if before and after and before != after:
             told = self._packages.changes(before, after)
             said = ", ".join(told[:10]) if told else "what is installed is not what it was"

@@ -14,7 +14,7 @@ from swath.contract.digest import canonical_json, sha256_bytes
 from swath.contract.interface import GIVEN_OUTPUTS, Interface
 from swath.contract.parameters import check_parameters
 from swath_service.actor import Actor, ActorKind, Scope
-from swath_service.errors import Forbidden, Invalid, NotFound, Unavailable
+from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
@@ -55,15 +55,6 @@ class DossierSource(Protocol):
 
 #: Reads a receipt that somebody sent; raises `Invalid` unless it is one of this installation's, unaltered.
 ReadReceipt = Callable[[Any], Origin]
-
-
-def no_receipts(_: Any) -> Origin:
-    """Where receipts are not issued."""
-    raise Unavailable(
-        code="no-receipts",
-        message="this Swath reads no receipts",
-        mend="name the run instead: POST runs/{id}/reproductions",
-    )
 
 
 class Reproductions:

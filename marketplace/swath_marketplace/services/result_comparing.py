@@ -32,11 +32,13 @@ class ResultComparing:
 
     Parameters
     ----------
+    comparer
+        ``None``: nothing here can compare contents.
     pictures
         Root of the folders for pictures of differences, one for each reproduction.
     """
 
-    def __init__(self, *, comparer: Comparer, folders: RunFolders, pictures: Path) -> None:
+    def __init__(self, *, comparer: Comparer | None, folders: RunFolders, pictures: Path) -> None:
         self._comparer = comparer
         self._folders = folders
         self._pictures = pictures
@@ -53,6 +55,7 @@ class ResultComparing:
         ------
         ComparerUnavailable
         """
+        by_hash = by_hash or self._comparer is None
         found = {output.name: output for output in run.outputs if output.name not in GIVEN_OUTPUTS}
         expected = {output.name: output for output in one.origin.outputs if output.name not in GIVEN_OUTPUTS}
         told: dict[str, Comparison] = {}
@@ -73,7 +76,7 @@ class ResultComparing:
                 told[name] = _differs("other bytes; where they differ cannot be said without the original's file")
         for name in found.keys() - expected.keys():
             told[name] = _differs("the original did not make this output")
-        if pairs:
+        if pairs and self._comparer:
             told |= self._comparer.compare(pairs, pictures=self.pictures_of(one))
         order = [*expected, *sorted(found.keys() - expected.keys())]
         return Compared(comparisons={name: told[name] for name in order if name in told}, causes=_lack(one, lacking))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from swath_marketplace.domain.origins import OriginInput
 
-_BLOCK_BYTES = 1 << 20
 #: What reads a file's sha256; raises `OSError`.
 Hashes = Callable[[Path], str]
 
@@ -57,12 +55,3 @@ class ArchiveFiles:
         if read.sha256 is None:
             return FileState.UNKNOWN
         return FileState.SAME if self.hashes(file) == read.sha256 else FileState.REPLACED
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file, read piece by piece; raises `OSError`."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -109,6 +109,8 @@ class RunRow(Base, table=True):
     cost_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
     outputs: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
     inputs: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    observation: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    environment: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     created_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
     queued_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     started_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "lineage"
-down_revision = "dossiers"
+down_revision = "receipts"
 branch_labels = None
 depends_on = None
 
