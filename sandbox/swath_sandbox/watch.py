@@ -75,11 +75,13 @@ class Watch:
         if self._group is None:
             return
         try:
-            lines = []
+            lines: list[dict[str, object]] = []
             for descriptor in self._group.opened():
-                line = {"lost": True} if descriptor is None else self._look(descriptor)
+                line = None if descriptor is None else self._look(descriptor)
                 if line:
                     lines.append(line)
+                elif descriptor is None:
+                    lines.append({"lost": True})
             self._say(*lines)
             if len(self._seen) >= MOST_FILES:
                 self._give_up({"truncated": MOST_FILES})

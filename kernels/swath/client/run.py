@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from swath.client import lineage as _lineage
 from swath.client.errors import Refused, RunCanceled, RunFailed
@@ -16,6 +16,9 @@ from swath.client.lineage import Lineage
 from swath.client.progress import Display, Watched, choose
 from swath.client.results import Result, Results
 from swath.display import clean, credits_text, html_facts, parse_time, seconds_text, time_text
+
+if TYPE_CHECKING:
+    from swath.client.receipts import Receipt
 
 #: A state not older than this many seconds is not asked for again.
 _FRESH = 0.5
@@ -257,6 +260,18 @@ class Run:
     def lineage(self, *, down: bool = False, depth: int | None = None) -> Lineage:
         """What its results were made of, through other runs, down to scenes; with `down`, what was made of them."""
         return _lineage.of_run(self._api, self.id, down=down, depth=depth)
+
+    def receipt(self) -> Receipt:
+        """The signed receipt of a finished run: `swath.client.receipts.Receipt`, not verified yet.
+
+        Raises
+        ------
+        NotFound
+            The run did not finish.
+        """
+        from swath.client.receipts import Receipt, fetch
+
+        return Receipt(self._api, self.id, fetch(self._api, self.id))
 
     def facts(self) -> list[tuple[str, str]]:
         """What there is to say about it, as pairs."""

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import selectors
 import signal
 import time
@@ -120,7 +119,7 @@ def _kind(pair: FilePair) -> Kind | None:
 
 
 def _apart(pair: FilePair, job: CompareJob) -> Comparison:
-    read, write = os.pipe2(os.O_CLOEXEC)
+    read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
@@ -140,9 +139,9 @@ def _become(pair: FilePair, job: CompareJob, write: int) -> NoReturn:
     """In the forked child: compare, say so, end without anything of the parent's being run."""
     try:
         memory, seconds = job.limits.memory_bytes, int(job.limits.seconds) + 1
-        _limit(resource.RLIMIT_AS, memory)
-        _limit(resource.RLIMIT_CPU, seconds)
-        _limit(resource.RLIMIT_CORE, 0)
+        _limit("RLIMIT_AS", memory)
+        _limit("RLIMIT_CPU", seconds)
+        _limit("RLIMIT_CORE", 0)
         # Libraries that complain of a broken file on standard error would fill a log with its words.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         try:
@@ -164,10 +163,15 @@ def _become(pair: FilePair, job: CompareJob, write: int) -> NoReturn:
         os._exit(70)
 
 
-def _limit(which: int, wanted: int) -> None:
+def _limit(name: str, wanted: int) -> None:
+    import resource
+
+    which = getattr(resource, name)
     _, hard = resource.getrlimit(which)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(which, (most, most))
+    with contextlib.suppress(OSError, ValueError):
+        # Not every system bounds everything; the clock is watched from outside in any case.
+        resource.setrlimit(which, (most, most))
 
 
 def _listen(read: int, seconds: float) -> tuple[bytes, bool]:

@@ -15,13 +15,12 @@ from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
+from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
-from swath_marketplace.services.receipt_log import ReceiptLog
-from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.runs import Runs
-from swath_marketplace.services.signing import Keys
+from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.runs import RunStore
 
 
@@ -32,6 +31,7 @@ class Context:
     registry: Registry
     added_values: AddedValues
     dossiers: Dossiers
+    maturity: Maturity
     runs: Runs
     lineages: Lineages
     reproductions: Reproductions
@@ -40,9 +40,7 @@ class Context:
     events: EventLogs
     inventories: Inventories
     shapes: Shapes
-    keys: Keys
-    receipts: Receipts
-    receipt_log: ReceiptLog
+    trust: Trust
 
 
 def context_of(request: Request) -> Context:

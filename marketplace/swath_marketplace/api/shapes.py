@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.fairness import Forecast
+from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Checkpoint, OutputFile, Run
 from swath_marketplace.services.holds import Offer
+
+
+class Levels(Protocol):
+    """Where the levels of versions come from."""
+
+    def levels_of(self, versions: Iterable[AlgorithmVersion]) -> Mapping[tuple[str, str], MaturityLevel]:
+        """The level of each version now, by algorithm and digest."""
+        ...
 
 
 class Shapes:
     """Shapes answers; links stand under `prefix`."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, maturity: Levels) -> None:
         self._base = prefix.rstrip("/")
+        self._maturity = maturity
 
     @property
     def base(self) -> str:
@@ -31,11 +42,13 @@ class Shapes:
         """A version."""
         here = f"{self._algorithm_path(version.owner, version.name)}/versions/{quote(version.version, safe='')}"
         meta = version.metadata
+        level = self._maturity.levels_of([version])[version.algorithm_id, version.digest]
         return {
             "owner": version.owner,
             "name": version.name,
             "version": version.version,
             "digest": version.digest,
+            "maturity": level.value,
             "title": meta.get("title"),
             "summary": meta.get("summary"),
             "license": meta.get("license"),
@@ -47,12 +60,36 @@ class Shapes:
             "published_at": iso(version.published_at),
             "yanked_at": iso(version.yanked_at),
             "yank_reason": version.yank_reason,
-            "links": {"self": here, "notebook": f"{here}/notebook", "schema": f"{here}/schema"},
+            "links": {
+                "self": here,
+                "notebook": f"{here}/notebook",
+                "schema": f"{here}/schema",
+                "maturity": f"{here}/maturity",
+            },
         }
 
-    def algorithm(self, algorithm: Algorithm, *, whole: bool = False) -> dict[str, Any]:
-        """An algorithm; with all its versions when `whole`."""
+    def algorithms(self, found: Sequence[Algorithm]) -> list[dict[str, Any]]:
+        """Algorithms of a list, each with the level of its latest version."""
+        levels = self._maturity.levels_of(one.latest for one in found if one.latest)
+        return [self.algorithm(one, levels=levels) for one in found]
+
+    def algorithm(
+        self,
+        algorithm: Algorithm,
+        *,
+        whole: bool = False,
+        levels: Mapping[tuple[str, str], MaturityLevel] | None = None,
+    ) -> dict[str, Any]:
+        """An algorithm; with all its versions when `whole`.
+
+        Parameters
+        ----------
+        levels
+            Of its versions, where they were asked for already.
+        """
         latest = algorithm.latest
+        if levels is None:
+            levels = self._maturity.levels_of([*algorithm.versions, *([latest] if latest else [])])
         told: dict[str, Any] = {
             "owner": algorithm.owner,
             "name": algorithm.name,
@@ -60,6 +97,7 @@ class Shapes:
             "summary": algorithm.summary,
             "keywords": list(algorithm.keywords),
             "latest_version": latest.version if latest else None,
+            "maturity": levels[latest.algorithm_id, latest.digest].value if latest else None,
             "created_at": iso(algorithm.created_at),
             "updated_at": iso(algorithm.updated_at),
             "links": {"self": self._algorithm_path(algorithm.owner, algorithm.name)},
@@ -71,6 +109,7 @@ class Shapes:
                 {
                     "version": version.version,
                     "digest": version.digest,
+                    "maturity": levels[version.algorithm_id, version.digest].value,
                     "published_at": iso(version.published_at),
                     "yanked_at": iso(version.yanked_at),
                     "yank_reason": version.yank_reason,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import NotFound
 
+from swath_marketplace.bootstrap.inputs import archive_of
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.executors.comparer import Comparer
@@ -74,7 +75,6 @@ def reproducing(
 ) -> Reproducing:
     """The parts, over the marketplace's database and folders."""
     data = settings.data.absolute()
-    archive = (settings.archive or data / "archive").absolute()
     hashes = FileHashes(settings.file_hashes_path())
     store = ReproductionStore(database)
     comparing = ResultComparing(comparer=comparer, folders=folders, pictures=data / "marketplace" / "reproductions")
@@ -82,7 +82,7 @@ def reproducing(
         store=store,
         runs=runs,
         registry=registry,
-        archive=ArchiveFiles(root=archive, hashes=lambda path: hashes.of(path)[0]),
+        archive=ArchiveFiles(root=archive_of(settings), hashes=lambda path: hashes.of(path)[0]),
         packages=_Installed(inventories=inventories),
         comparing=comparing,
         clock=clock,

@@ -7,7 +7,7 @@ uid, the pairs read-only, bounded memory, processor time and clock; what they sa
 from __future__ import annotations
 
 import logging
-import shutil
+import subprocess
 import threading
 import time
 import uuid
@@ -175,11 +175,11 @@ class SandboxComparer:
     ) -> Mapping[str, Comparison]:
         if ended.reason in (warden.Reason.FAILED_TO_START, warden.Reason.WARDEN_FAILED, warden.Reason.STOPPED):
             raise SandboxError(f"{ended.reason.value}: {ended.message}")
-        if ended.reason is warden.Reason.EXITED and ended.exit_code not in (0, None) and not ended.oom_kills:
+        if ended.reason is warden.Reason.EXITED and ended.exit_code and ended.signal is None:
             # It says so itself: no such library in this environment, no such package, a job that it does not know.
             raise SandboxError(f"exit code {ended.exit_code}: {_last_words(folder)}")
         if ended.reason is not warden.Reason.EXITED or ended.exit_code != 0:
-            why = "more memory than there is for it" if ended.oom_kills else f"too much ({ended.reason.value})"
+            why = "more memory than there is for it" if ended.oom_kills else f"too much ({_how(ended)})"
             return {pair.name: _incomparable(pair, f"the comparison took {why}") for pair in pairs}
         answer = read_answer(folder / "out")
         found = {}
@@ -192,8 +192,14 @@ class SandboxComparer:
         if not folder.exists():
             return
         hand_over(folder, 0)
-        shutil.rmtree(folder, ignore_errors=True)
+        # rm, because folders may be nested deeper than any recursion of ours, in ways meant to trip it.
+        command = ["rm", "-rf", "--one-file-system", "--", str(folder)]
+        subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
         self._uids.release(_key(folder))
+
+
+def _how(ended: warden.Exit) -> str:
+    return ended.reason.value if ended.signal is None else f"signal {ended.signal}"
 
 
 def _key(folder: Path) -> str:

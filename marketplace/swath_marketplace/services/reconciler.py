@@ -96,10 +96,6 @@ class Reconciler:
         self._trouble: dict[str, _Trouble] = {}
         self._progress_read: dict[str, float] = {}
 
-    def accompany(self, companion: Companion) -> None:
-        """Have `companion` work as long as this does; before `start`."""
-        self._companions = (*self._companions, companion)
-
     def start(self) -> None:
         """Begin, in a thread of its own."""
         self.take_over()

@@ -94,7 +94,7 @@ class Keys:
                 made.append(named)
                 return named, [self._event(named, events, KeyEventKind.ADDED, signer=signer, reason="first key")]
 
-            found = self._chain.extend(first, at=self._clock())
+            found = self._chain.extend(first)
             if made:
                 log.info("made the first signing key of %s", made[0])
         keys = KeySet.of(*found, verify)
@@ -161,7 +161,7 @@ class Keys:
                 assert origin is not None
                 return origin, self._decided(origin, list(events), revoked, reason=reason)
 
-            self._chain.extend(decide, at=self._clock())
+            self._chain.extend(decide)
         except KeyUnfit as error:
             log.error("the signing keys could not be changed: %s", error)
             raise _unfit() from error

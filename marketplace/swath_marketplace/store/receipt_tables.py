@@ -1,7 +1,8 @@
 """Tables of receipts, of the log that they stand in and of the keys they are signed with.
 
-Triggers of the migration make every one of them append-only. That keeps out mistakes; what somebody does who can take
-the triggers away is shown by the signatures and the tree (`services.receipt_audit`).
+Triggers of the migration make every one of them append-only. That keeps out mistakes. Every column is bound by a
+signature or by the tree, so that what somebody changes who can take the triggers away is seen, to the byte
+(`services.receipt_audit`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ class InstallationRow(Base, table=True):
 
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     origin: str
-    made_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
 
 
 class KeyEventRow(Base, table=True):
@@ -54,7 +54,6 @@ class ReceiptRow(Base, table=True):
     key_id: str
     envelope: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
     leaf_sha256: str
-    issued_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
 
 
 class ReceiptOutputRow(Base, table=True):

@@ -63,7 +63,7 @@ class ReceiptStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, draft: Draft, *, sign: SignCheckpoint, at: datetime) -> tuple[Receipt, bool]:
+    def append(self, draft: Draft, *, sign: SignCheckpoint) -> tuple[Receipt, bool]:
         """Put a signed receipt into the log; answers the one that is there, and whether it is new.
 
         Raises
@@ -88,7 +88,6 @@ class ReceiptStore:
                 key_id=draft.envelope.keyid,
                 envelope=draft.envelope,
                 leaf_sha256=leaf.hex(),
-                issued_at=at,
             )
             _insert(connection, made, draft)
             _grow(connection, index, leaf)
@@ -206,6 +205,14 @@ class ReceiptStore:
             yield from (StoredEntry(**row._mapping) for row in rows)
             after = rows[-1].log_index
 
+    def outputs(self) -> dict[int, set[tuple[str, str]]]:
+        """Log index -> names and hashes of the outputs by which it is found."""
+        found: dict[int, set[tuple[str, str]]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(sa.select(outputs)):
+                found.setdefault(row.log_index, set()).add((row.name, row.sha256))
+        return found
+
     def checkpoints(self) -> Sequence[StoredCheckpoint]:
         """Every checkpoint, the smallest first."""
         with self._database.read() as connection:
@@ -228,7 +235,6 @@ def _insert(connection: sa.Connection, made: Receipt, draft: Draft) -> None:
             key_id=made.key_id,
             envelope=made.envelope.as_bytes().decode(),
             leaf_sha256=made.leaf_sha256,
-            issued_at=made.issued_at,
         )
     )
     found = [{"sha256": one.sha256, "log_index": made.log_index, "name": one.name} for one in draft.outputs]
@@ -289,5 +295,4 @@ def _receipt(row: sa.Row[Any]) -> Receipt:
         key_id=row.key_id,
         envelope=Envelope.from_bytes(row.envelope.encode(), "receipt"),
         leaf_sha256=row.leaf_sha256,
-        issued_at=row.issued_at,
     )

@@ -7,7 +7,6 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -44,8 +43,6 @@ class KeyChainStore:
     def extend(
         self,
         decide: Callable[[str | None, Sequence[Envelope]], tuple[str, Sequence[Envelope]]],
-        *,
-        at: datetime,
     ) -> tuple[str, Sequence[Envelope]]:
         """Add the events that `decide` makes of those that are there, nobody else adding meanwhile; all or none."""
         with self._database.write() as connection:
@@ -54,7 +51,7 @@ class KeyChainStore:
             origin, events = known or (None, ())
             named, more = decide(origin, events)
             if known is None:
-                connection.execute(installation.insert().values(number=1, origin=named, made_at=at))
+                connection.execute(installation.insert().values(number=1, origin=named))
             for sequence, envelope in enumerate(more, start=len(events) + 1):
                 connection.execute(key_events.insert().values(sequence=sequence, envelope=envelope.as_bytes().decode()))
         return named, (*events, *more)

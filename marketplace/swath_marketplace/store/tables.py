@@ -82,6 +82,7 @@ class RunRow(Base, table=True):
         sa.Index("ix_runs_caller_created", "caller", "created_at"),
         sa.Index("ix_runs_caller_started", "caller", "started_at"),
         sa.Index("ix_runs_algorithm", "algorithm_id"),
+        sa.Index("ix_runs_version_ended", "algorithm_id", "digest", "ended_at"),
     )
 
     id: str = Field(primary_key=True)

@@ -28,7 +28,9 @@ _REUSED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], 
 @given(value=_VALUES)
 def test_spaces_and_the_order_of_members_are_encoding(write_json: WriteJson, value: Any) -> None:
     first = write_json("a", value)
-    second = write_json("b", json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass"))  # fmt: skip  # noqa: E501
+    second = write_json(
+        "b", json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    )
     try:
         second.read_bytes().decode()
     except UnicodeDecodeError:
@@ -118,7 +120,10 @@ def test_what_is_no_json_is_incomparable(write_json: WriteJson, content: bytes, 
 
 def test_text_by_lines(write_json: WriteJson) -> None:
     first = write_json("a", b"one\ntwo\nthree\nfour\n", ".txt")
-    assert compare_files(first, write_json("b", b"\xef\xbb\xbfone\r\ntwo\r\nthree\r\nfour", ".txt")).verdict is Verdict.IDENTICAL  # fmt: skip  # noqa: E501
+    assert (
+        compare_files(first, write_json("b", b"\xef\xbb\xbfone\r\ntwo\r\nthree\r\nfour", ".txt")).verdict
+        is Verdict.IDENTICAL
+    )
     got = compare_files(first, write_json("c", b"one\ntwo\nand a half\nthree\n4\n", ".txt"))
     assert (got.verdict, got.differing) == (Verdict.DIFFERS, 2)
     assert {(one.where, one.expected, one.found) for one in got.differences} == {

@@ -111,7 +111,8 @@ def test_files_beside_a_raster_are_not_read(write_raster: WriteRaster, tmp_path:
     values = numpy.arange(64, dtype="uint8").reshape(8, 8)
     first, second = write_raster("a", values), write_raster("b", values, compress="lzw")
     (tmp_path / "b.tif.aux.xml").write_text(
-        "<PAMDataset><SRS>EPSG:4326</SRS><PAMRasterBand band='1'><NoDataValue>5</NoDataValue></PAMRasterBand></PAMDataset>"
+        "<PAMDataset><SRS>EPSG:4326</SRS>"
+        "<PAMRasterBand band='1'><NoDataValue>5</NoDataValue></PAMRasterBand></PAMDataset>"
     )
     assert compare_files(first, second).verdict is Verdict.IDENTICAL
 
@@ -162,7 +163,11 @@ def test_a_file_of_another_kind_than_it_says_is_incomparable(good: dict[str, Pat
 
 def test_what_is_no_plain_file_is_not_opened(good: dict[str, Path], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.tif")
-    for path, said in ((tmp_path / "pipe.tif", "is no plain file"), (tmp_path, "is no plain file"), (tmp_path / "x.tif", "is missing")):  # fmt: skip  # noqa: E501
+    for path, said in (
+        (tmp_path / "pipe.tif", "is no plain file"),
+        (tmp_path, "is no plain file"),
+        (tmp_path / "x.tif", "is missing"),
+    ):
         got = compare_files(good["tif"], path)
         assert (got.verdict, got.message) == (Verdict.INCOMPARABLE, f"the found file {said}")
 
@@ -171,7 +176,10 @@ def test_a_pair_that_takes_too_long_or_too_much_takes_no_other_along(write_raste
     rows = numpy.arange(3_000_000)
     pandas.DataFrame({"n": rows, "v": rows * 0.5}).to_parquet(tmp_path / "a.parquet")
     pandas.DataFrame({"n": rows, "v": rows * 0.25}).to_parquet(tmp_path / "b.parquet")
-    small = write_raster("c", numpy.zeros((8, 8), "uint8")), write_raster("d", numpy.zeros((8, 8), "uint8"), tiled=True, blockxsize=16, blockysize=16)  # fmt: skip  # noqa: E501
+    small = (
+        write_raster("c", numpy.zeros((8, 8), "uint8")),
+        write_raster("d", numpy.zeros((8, 8), "uint8"), tiled=True, blockxsize=16, blockysize=16),
+    )
     pairs = [
         FilePair(name="large", expected=tmp_path / "a.parquet", found=tmp_path / "b.parquet"),
         FilePair(name="small", expected=small[0], found=small[1]),

@@ -51,7 +51,11 @@ _CASES: list[tuple[str, list[Any], list[Any]]] = [
     ("the same text", [_stream("1\n")], [_stream("1\n")]),
     ("another text", [_stream("1\n")], [_stream("2\n")]),
     ("a stream in pieces", [_stream("1\n2\n")], [_stream("1\n"), _stream("2\n")]),
-    ("streams that took turns", [_stream("a"), _stream("e", "stderr"), _stream("b")], [_stream("ab"), _stream("e", "stderr")]),  # fmt: skip  # noqa: E501
+    (
+        "streams that took turns",
+        [_stream("a"), _stream("e", "stderr"), _stream("b")],
+        [_stream("ab"), _stream("e", "stderr")],
+    ),
     ("another stream", [_stream("1\n")], [_stream("1\n", "stderr")]),
     ("a progress bar", [_stream("done\n")], [_stream("10%\r50%\rdone\n")]),
     ("another execution count", [_result("7")], [_result("7", 9)]),
@@ -59,14 +63,18 @@ _CASES: list[tuple[str, list[Any], list[Any]]] = [
     ("a result that is missing", [_result("7")], []),
     ("a result too many", [_result("7")], [_result("7"), _shown(text_plain="7")]),
     ("results in another order", [_result("7"), _stream("x")], [_stream("x"), _result("7")]),
-    ("displays in another order", [_shown(text_plain="a"), _shown(text_plain="b")], [_shown(text_plain="b"), _shown(text_plain="a")]),  # fmt: skip  # noqa: E501
+    (
+        "displays in another order",
+        [_shown(text_plain="a"), _shown(text_plain="b")],
+        [_shown(text_plain="b"), _shown(text_plain="a")],
+    ),
     ("another traceback", [_error("no", "at 1")], [_error("no", "at 2")]),
     ("another error", [_error("no")], [_error("yes")]),
     ("LaTeX", [_shown(text_latex="x", text_plain="x")], [_shown(text_latex="y", text_plain="x")]),
     ("a page", [_shown(text_html="<b>1</b>")], [_shown(text_html="<b>2</b>")]),
     ("the same picture", [_shown(image_png=_png())], [_shown(image_png=_png())]),
     ("another picture", [_shown(image_png=_png())], [_shown(image_png=_png(9))]),
-]  # fmt: skip
+]
 
 
 @pytest.fixture

@@ -18,7 +18,10 @@ from swath.contract.comparison import Tolerance, Verdict
 
 @pytest.fixture
 def fields() -> Any:
-    shapes = [shapely.box(100 * at, 0, 100 * at + 60, 80).difference(shapely.Point(100 * at + 30, 40).buffer(9)) for at in range(8)]  # fmt: skip  # noqa: E501
+    shapes = [
+        shapely.box(100 * at, 0, 100 * at + 60, 80).difference(shapely.Point(100 * at + 30, 40).buffer(9))
+        for at in range(8)
+    ]
     return geopandas.GeoDataFrame(
         {"crop": list("abcdefgh"), "area": [float(at) for at in range(8)]}, geometry=shapes, crs="EPSG:28992"
     )
@@ -132,7 +135,10 @@ def _collection(path: Path, *features: dict[str, Any]) -> Path:
 
 
 def test_features_with_ids_are_laid_side_by_side_by_them(tmp_path: Path) -> None:
-    features = [{"id": f"f{at}", "properties": {"n": at}, "geometry": {"type": "Point", "coordinates": [at, 1]}} for at in range(3)]  # fmt: skip  # noqa: E501
+    features = [
+        {"id": f"f{at}", "properties": {"n": at}, "geometry": {"type": "Point", "coordinates": [at, 1]}}
+        for at in range(3)
+    ]
     first = _collection(tmp_path / "a.geojson", *features)
     got = compare_files(first, _collection(tmp_path / "b.geojson", *features[::-1]))
     assert got.verdict is Verdict.IDENTICAL

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "lineage"
-down_revision = "receipts"
+down_revision = "maturity"
 branch_labels = None
 depends_on = None
 
