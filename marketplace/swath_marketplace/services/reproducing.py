@@ -176,8 +176,9 @@ class Reproducer:
             return one
         if run.outcome is RunStatus.FINISHED:
             return finished(one)
-        causes = merged([_why(run)], one.causes, self._changed(one, run))
-        return self._cannot(one, *causes)
+        # What a run that broke off did not read says nothing.
+        changed = [cause for cause in self._changed(one, run) if cause.code is not CauseCode.INPUT_NOT_READ]
+        return self._cannot(one, *merged([_why(run)], one.causes, changed))
 
     def _judge(self, one: Reproduction, *, by_hash: bool = False) -> Reproduction:
         run = self._run(one)

@@ -79,7 +79,11 @@ class ResultComparing:
         if pairs and self._comparer:
             told |= self._comparer.compare(pairs, pictures=self.pictures_of(one))
         order = [*expected, *sorted(found.keys() - expected.keys())]
-        return Compared(comparisons={name: told[name] for name in order if name in told}, causes=_lack(one, lacking))
+        causes = _lack(one, lacking)
+        if by_hash and any(not result.verdict.same for result in told.values()):
+            message = "the contents could not be compared at the time, only their hashes"
+            causes.append(Cause(code=CauseCode.NOT_COMPARED, message=message))
+        return Compared(comparisons={name: told[name] for name in order if name in told}, causes=causes)
 
     def pictures_of(self, one: Reproduction) -> Path:
         """The folder of a reproduction's pictures, made or not."""
