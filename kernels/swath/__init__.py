@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         login,
         publish,
         quote,
+        reproduce,
         run,
         runs,
         validate,
@@ -81,6 +82,7 @@ __all__ = [
     "progress",
     "publish",
     "quote",
+    "reproduce",
     "run",
     "runs",
     "validate",
@@ -88,7 +90,7 @@ __all__ = [
     "whoami",
 ]
 
-_API = "algorithms environments get_run lineage login publish quote run runs validate wallet whoami"
+_API = "algorithms environments get_run lineage login publish quote reproduce run runs validate wallet whoami"
 _TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Len Lt MaxLen MinLen MultipleOf Pattern TemporalInterval"
 _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),

@@ -28,6 +28,8 @@ from swath_marketplace.services.runs import Runs
 from swath_marketplace.store.reproductions import ReproductionStore
 
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")
+#: In the place of a name: every output that is not named.
+_ALL = "*"
 _PICTURE = re.compile(r"[A-Za-z0-9_-]{1,100}\.png")
 
 
@@ -36,7 +38,7 @@ class ReproductionRequest:
     """What a caller asks for, beside the run."""
 
     tolerances: Mapping[str, Tolerance] | None = None
-    """By output; ``None``: those of the version's scenarios."""
+    """By output, ``*`` for those that are not named; ``None``: those of the version's scenarios."""
     budget_millicredits: int | None = None
 
     def sha256(self, run_id: str) -> str:
@@ -226,7 +228,7 @@ class Reproductions:
         """Those asked for; else those of the scenario with the same call, or of the first that names an output."""
         names = [one.name for one in origin.outputs if one.name not in GIVEN_OUTPUTS]
         if request.tolerances is not None:
-            unknown = sorted(request.tolerances.keys() - set(names))
+            unknown = sorted(request.tolerances.keys() - {*names, _ALL})
             if unknown:
                 mend = f"its outputs: {', '.join(names) or 'none'}"
                 raise Invalid(
@@ -238,7 +240,9 @@ class Reproductions:
                         for name in unknown
                     ],
                 )
-            return dict(request.tolerances), "asked"
+            every = request.tolerances.get(_ALL, EXACT)
+            asked = {name: request.tolerances.get(name, every) for name in names}
+            return {name: one for name, one in asked.items() if one != EXACT}, "asked"
         try:
             version = self._registry.version(actor, f"{origin.algorithm}@{origin.version}")
         except NotFound:
