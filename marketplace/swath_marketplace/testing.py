@@ -216,9 +216,9 @@ def make_world(
     database_url: str | None = None,
     quota: FakeQuotaClient | None = None,
     executor: Executor | None = None,
+    comparer: Comparer | None = None,
     rounds: RoundsOf | None = None,
     clock: Clock = utc_now,
-    comparer: Comparer | None = None,
     **settings: Any,
 ) -> World:
     """A marketplace in `data`; a second call on the same folder is a restarted one."""

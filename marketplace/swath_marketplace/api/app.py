@@ -19,8 +19,10 @@ from swath_marketplace.api import (
     comparisons,
     dossiers,
     inventories,
+    lineage,
     maturity,
     receipts,
+    reproductions,
     runs,
 )
 from swath_marketplace.api.context import Caller, Context
@@ -80,6 +82,8 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         dossiers.router,
         inventories.router,
         maturity.router,
+        lineage.router,
+        reproductions.router,
         runs.router,
     ):
         app.include_router(router, prefix=base)

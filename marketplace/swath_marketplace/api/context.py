@@ -15,9 +15,11 @@ from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.runs import RunStore
@@ -33,6 +35,8 @@ class Context:
     dossiers: Dossiers
     maturity: Maturity
     runs: Runs
+    lineages: Lineages
+    reproductions: Reproductions
     run_store: RunStore
     places: Places
     events: EventLogs

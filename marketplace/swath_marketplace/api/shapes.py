@@ -29,6 +29,11 @@ class Shapes:
         self._base = prefix.rstrip("/")
         self._maturity = maturity
 
+    @property
+    def base(self) -> str:
+        """What links begin with."""
+        return self._base
+
     def environment(self, environment: Environment) -> dict[str, Any]:
         """An environment; where it lies on this machine is nobody's business."""
         return {"name": environment.name, "title": environment.title, "lock_sha256": environment.lock_sha256}
@@ -164,6 +169,8 @@ class Shapes:
                 "log": f"{here}/log",
                 "results": f"{here}/results",
                 "receipt": f"{here}/receipt",
+                "lineage": f"{here}/lineage",
+                "reproductions": f"{here}/reproductions",
             },
         }
 

@@ -20,6 +20,7 @@ from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.inputs import archive_of, observers_of
+from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
@@ -39,6 +40,7 @@ from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
@@ -57,6 +59,7 @@ class Marketplace:
 
     context: Context
     reconciler: Reconciler
+    reproduction_keeper: ReproductionKeeper
     database: Database
     executor: Executor
     folders: RunFolders
@@ -67,7 +70,7 @@ class Marketplace:
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.assessments)
+        return (self.reconciler, self.reproduction_keeper, self.assessments)
 
 
 def assemble(
@@ -75,8 +78,8 @@ def assemble(
     *,
     quota: QuotaClient,
     executor: Executor | None = None,
-    rounds: RoundsOf | None = None,
     comparer: Comparer | None = None,
+    rounds: RoundsOf | None = None,
     clock: Clock = utc_now,
     prefix: str,
 ) -> Marketplace:
@@ -155,6 +158,10 @@ def assemble(
         clock=clock,
     )
     comparer = comparer or make_comparer(settings)
+    again = reproducing(
+        settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
+        keys=trust.keys, comparer=comparer, clock=clock,
+    )  # fmt: skip
     context = Context(
         registry=registry,
         added_values=added_values,
@@ -162,6 +169,8 @@ def assemble(
         dossiers=dossiers,
         maturity=maturity,
         runs=service,
+        lineages=lineages(database, runs=service),
+        reproductions=again.reproductions,
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
@@ -172,6 +181,7 @@ def assemble(
     return Marketplace(
         context=context,
         reconciler=reconciler,
+        reproduction_keeper=again.keeper,
         database=database,
         executor=executor,
         folders=folders,
