@@ -97,6 +97,7 @@ class Shapes:
             "version": run.version,
             "digest": run.digest,
             "caller": run.caller,
+            "purpose": run.purpose.value,
             "status": run.status.value,
             "progress": round(run.progress, 4),
             "parameters": dict(run.parameters),
