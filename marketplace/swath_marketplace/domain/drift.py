@@ -8,11 +8,13 @@ distributed samples (Rousseeuw & Croux 1993, Journal of the American Statistical
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from statistics import median
+
+from swath_marketplace.domain.benchmarks import Round, ScenarioOutcome
 
 LEAST_SAMPLES = 3
 MOST_SAMPLES = 20
@@ -95,3 +97,55 @@ def drift(samples: Sequence[Sample], *, now: datetime, above: Drifted) -> Drift:
         return Drift(samples=counted, baseline=None, verdict=Drifted.TOO_FEW)
     verdict = above if counted[-1].value > baseline.most else Drifted.STEADY
     return Drift(samples=counted, baseline=baseline, verdict=verdict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputSample:
+    """How far an output was from its reference in one round."""
+
+    at: datetime
+    verdict: str
+    differing: int
+    largest: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioDrift:
+    """A scenario over the rounds of a version."""
+
+    seconds: Drift
+    cost: Drift
+    """In credits."""
+    outputs: Mapping[str, tuple[OutputSample, ...]]
+    """Output -> its samples, oldest first."""
+
+
+def drift_of(rounds: Sequence[Round], *, scenario: str, dossiers: Collection[str], now: datetime) -> ScenarioDrift:
+    """How `scenario` drifted over `rounds`, oldest first.
+
+    Parameters
+    ----------
+    dossiers
+        Digests of those dossiers in which the scenario makes the same call: only those can be compared. What did not
+        come to its end tells neither time nor cost, so only green results do.
+    """
+    found = [
+        (one.ended_at, result)
+        for one in rounds
+        if one.dossier_digest in dossiers
+        for result in one.results
+        if result.scenario == scenario
+    ]
+    green = [(at, result) for at, result in found if result.outcome is ScenarioOutcome.GREEN]
+    seconds = [Sample(at=at, value=one.wall_seconds) for at, one in green if one.wall_seconds is not None]
+    costs = [Sample(at=at, value=one.cost_millicredits / 1000) for at, one in green if one.cost_millicredits is not None]
+    outputs: dict[str, list[OutputSample]] = {}
+    for at, result in found:
+        for name, one in result.comparisons.items():
+            sample = OutputSample(at=at, verdict=one.verdict.value, differing=one.differing, largest=one.largest)
+            outputs.setdefault(name, []).append(sample)
+    return ScenarioDrift(
+        seconds=drift(seconds, now=now, above=Drifted.SLOWER),
+        cost=drift(costs, now=now, above=Drifted.DEARER),
+        outputs={name: tuple(samples[-MOST_SAMPLES:]) for name, samples in outputs.items()},
+    )
