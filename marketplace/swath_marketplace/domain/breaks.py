@@ -66,6 +66,9 @@ class Changes:
     notices: tuple[Notice, ...]
 
 
+NOTHING = Changes(opened=(), closed=(), notices=())
+
+
 def changes(
     order: Order, results: Sequence[ScenarioResult], *, still_open: Mapping[str, Break], at: datetime
 ) -> Changes:

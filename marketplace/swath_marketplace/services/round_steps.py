@@ -15,7 +15,7 @@ from swath_service.errors import NotFound, SwathError, Unavailable
 from swath_marketplace.domain import judging
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.benchmarks import Order, RoundRun, ScenarioResult, run_key
-from swath_marketplace.domain.breaks import changes
+from swath_marketplace.domain.breaks import NOTHING, changes
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.errors import RunRefused
@@ -83,7 +83,7 @@ class RoundStepper:
         self._vain: dict[str, int] = {}
 
     def step(self, order: Order) -> bool:
-        """Bring `order`, which runs, forward; whether it has ended.
+        """Bring `order`, which runs, forward; whether this has ended it.
 
         Raises
         ------
@@ -92,7 +92,7 @@ class RoundStepper:
         """
         scene = self._scene(order)
         if scene is None:
-            return self._end(order)
+            return self._store.end(order, at=self._clock(), changes=NOTHING)
         done = {result.scenario for result in self._store.results(order.id)}
         for scenario in sorted(scene.dossier.scenarios, key=lambda one: one.name):
             if scenario.name in done:
@@ -195,5 +195,4 @@ class RoundStepper:
         still_open = self._breaks.open_of(order.algorithm_id, order.version_digest)
         found = changes(order, results, still_open=still_open, at=at)
         found = self._drifts.told(order, order.as_round(results, ended_at=at), found, at=at)
-        self._store.end(order, at=at, changes=found)
-        return True
+        return self._store.end(order, at=at, changes=found)
