@@ -18,6 +18,8 @@ from swath_service.actor import Actor, ActorKind, Scope
 from swath_marketplace.api.app import make_app
 from swath_marketplace.bootstrap import Marketplace, Settings, assemble
 from swath_marketplace.domain.runs import Run, Stage
+from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.fake import FakeExecutor
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
@@ -148,9 +150,7 @@ class World:
 
     def app(self) -> FastAPI:
         """Its HTTP face; the reconciler works only while the application's lifespan does."""
-        return make_app(
-            context=self.made.context, reconciler=self.made.reconciler, identity=self.identity, prefix=PREFIX
-        )
+        return make_app(context=self.made.context, workers=self.made.workers, identity=self.identity, prefix=PREFIX)
 
     def run(self, run_id: str) -> Run:
         """The run as stored."""
@@ -177,6 +177,8 @@ def make_world(
     database_url: str | None = None,
     quota: FakeQuotaClient | None = None,
     executor: Executor | None = None,
+    comparer: Comparer | None = None,
+    clock: Clock = utc_now,
     **settings: Any,
 ) -> World:
     """A marketplace in `data`; a second call on the same folder is a restarted one."""
@@ -184,7 +186,7 @@ def make_world(
     chosen = Settings(**given)
     quota = quota or FakeQuotaClient()
     executor = executor or FakeExecutor(RunFolders(data / "marketplace" / "runs"))
-    made = assemble(chosen, quota=quota, executor=executor, prefix=PREFIX)
+    made = assemble(chosen, quota=quota, executor=executor, comparer=comparer, clock=clock, prefix=PREFIX)
     known = {name: user(name) for name in ("ada", "bob", "cyd")}
     identity = FakeIdentity({**known, "root": operator(), "robot": service()})
     return World(settings=chosen, quota=quota, made=made, identity=identity)

@@ -176,7 +176,8 @@ def publish(notebook_path: str | Path, version: str | None = None) -> PublishedV
     Parameters
     ----------
     notebook_path
-        The saved ``.ipynb`` file.
+        The saved ``.ipynb`` file; or the algorithm's folder, with ``notebook.ipynb`` in it. A folder's other files (the
+        card ``README.md``, ``scenarios/``, ``references/``, …) are put beside the version.
     version
         In place of the one in the metadata.
 

@@ -11,9 +11,11 @@ from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.store.runs import RunStore
 
@@ -24,6 +26,8 @@ class Context:
 
     registry: Registry
     added_values: AddedValues
+    dossiers: Dossiers
+    rounds: Rounds
     runs: Runs
     run_store: RunStore
     places: Places

@@ -130,6 +130,10 @@ class Shapes:
         """One output of a run."""
         return {**output.as_dict(), "href": f"{self._base}/runs/{run.id}/results/{output.name}"}
 
+    def below(self, path: str) -> str:
+        """The address of `path` below this service's."""
+        return f"{self._base}/{path}"
+
     def page(self, name: str, items: list[dict[str, Any]], *, total: int, limit: int, offset: int) -> dict[str, Any]:
         """A page of a list; `next_offset` is where the following page begins, null at the end."""
         end = offset + len(items)

@@ -15,22 +15,26 @@ from swath_service.oauth import install_sign_in
 from swath_service.rates import RateRule, RateWindows, install_rates
 from swath_service.settings import HubSettings
 
-from swath_marketplace.api.app import make_app
+from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
+from swath_marketplace.bootstrap.benchmarks import benchmarks
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
+from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.round_keeper import RoundKeeper
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
@@ -38,6 +42,7 @@ from swath_marketplace.store.added_value import MarkStore, PriceStore
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
 from swath_marketplace.store.runs import RunStore
 
@@ -51,10 +56,22 @@ class Marketplace:
     database: Database
     executor: Executor
     folders: RunFolders
+    keeper: RoundKeeper
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """What works in the background while the door is open, in the order of their starts."""
+        return (self.reconciler, self.keeper)
 
 
 def assemble(
-    settings: Settings, *, quota: QuotaClient, executor: Executor | None = None, clock: Clock = utc_now, prefix: str
+    settings: Settings,
+    *,
+    quota: QuotaClient,
+    executor: Executor | None = None,
+    comparer: Comparer | None = None,
+    clock: Clock = utc_now,
+    prefix: str,
 ) -> Marketplace:
     """The services over the settings' database and folders; the database is migrated.
 
@@ -62,6 +79,8 @@ def assemble(
     ----------
     executor
         By default the sandbox of this machine.
+    comparer
+        ``None``: nothing but the very same bytes count as the same.
     """
     home, slots = settings.data.absolute() / "marketplace", settings.slots()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -76,6 +95,7 @@ def assemble(
     registry = _registry(settings, algorithms, clock=clock)
     marks = MarkStore(database)
     added_values = AddedValues(registry=registry, prices=PriceStore(database), marks=marks, maturity=marks, clock=clock)
+    dossiers = Dossiers(registry=registry, store=DossierStore(database), artifacts=_artifacts(settings), clock=clock)
     terms = TermsBook(quota.standing)
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=runs, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
@@ -111,16 +131,36 @@ def assemble(
         slots=slots,
         clock=clock,
     )
+    benches = benchmarks(
+        settings,
+        database,
+        algorithms=algorithms,
+        registry=registry,
+        dossiers=dossiers,
+        runs=service,
+        folders=folders,
+        comparer=comparer,
+        clock=clock,
+    )
     context = Context(
         registry=registry,
         added_values=added_values,
+        dossiers=dossiers,
+        rounds=benches.rounds,
         runs=service,
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
         shapes=Shapes(prefix),
     )
-    return Marketplace(context=context, reconciler=reconciler, database=database, executor=executor, folders=folders)
+    return Marketplace(
+        context=context,
+        reconciler=reconciler,
+        database=database,
+        executor=executor,
+        folders=folders,
+        keeper=benches.keeper,
+    )
 
 
 def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix: str) -> FastAPI:
@@ -133,7 +173,7 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
     """
     check_isolation(settings.allow())
     made = assemble(settings, quota=quota, prefix=prefix)
-    app = make_app(context=made.context, reconciler=made.reconciler, identity=identity, prefix=prefix)
+    app = make_app(context=made.context, workers=made.workers, identity=identity, prefix=prefix)
     install_rates(
         app,
         policies=StandingPolicies(quota.standing),
@@ -144,11 +184,15 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
     return app
 
 
+def _artifacts(settings: Settings) -> ArtifactStore:
+    return ArtifactStore(settings.data.absolute() / "marketplace" / "artifacts")
+
+
 def _registry(settings: Settings, store: AlgorithmStore, *, clock: Clock) -> Registry:
     data = settings.data.absolute()
     return Registry(
         store=store,
-        artifacts=ArtifactStore(data / "marketplace" / "artifacts"),
+        artifacts=_artifacts(settings),
         environments=EnvironmentRegistry(data / "environments"),
         slots=settings.slots(),
         dask_runs=settings.allow_dask_runs,

@@ -138,7 +138,9 @@ def drift_of(rounds: Sequence[Round], *, scenario: str, dossiers: Collection[str
     ]
     green = [(at, result) for at, result in found if result.outcome is ScenarioOutcome.GREEN]
     seconds = [Sample(at=at, value=one.wall_seconds) for at, one in green if one.wall_seconds is not None]
-    costs = [Sample(at=at, value=one.cost_millicredits / 1000) for at, one in green if one.cost_millicredits is not None]
+    costs = [
+        Sample(at=at, value=one.cost_millicredits / 1000) for at, one in green if one.cost_millicredits is not None
+    ]
     outputs: dict[str, list[OutputSample]] = {}
     for at, result in found:
         for name, one in result.comparisons.items():

@@ -29,6 +29,8 @@ _PAUSE_SECONDS = 1.0
 _CLOCK_SECONDS = 60.0
 _LEASE = timedelta(seconds=60)
 _AGAIN_SECONDS = 15.0
+#: After so many unforeseen failures in a row a round is ended: the others wait behind it.
+_GIVE_UP_AFTER = 6
 
 
 class RoundKeeper:
@@ -60,6 +62,7 @@ class RoundKeeper:
         self._monotonic = monotonic
         self._schedule_at = monotonic() + delay_seconds
         self._not_before: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
         self._listeners: list[RoundListener] = []
         pid = os.getpid()
         self._holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
@@ -119,15 +122,19 @@ class RoundKeeper:
 
     def _step(self, order: Order) -> bool:
         try:
-            if self._stepper.step(order):
+            if self._failures.get(order.id, 0) >= _GIVE_UP_AFTER:
+                self._stepper.give_up(order)
+            ended = self._stepper.step(order)
+            self._failures.pop(order.id, None)
+            if ended:
                 self._tell(order)
-                return True
+            return ended
         except (NotYet, Unavailable) as error:
             log.warning("round %s waits: %s", order.id, error)
-            self._not_before[order.id] = self._monotonic() + _AGAIN_SECONDS
         except Exception:
             log.exception("round %s could not be stepped", order.id)
-            self._not_before[order.id] = self._monotonic() + _AGAIN_SECONDS
+            self._failures[order.id] = self._failures.get(order.id, 0) + 1
+        self._not_before[order.id] = self._monotonic() + _AGAIN_SECONDS
         return False
 
     def _tell(self, order: Order) -> None:

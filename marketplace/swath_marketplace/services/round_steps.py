@@ -103,6 +103,14 @@ class RoundStepper:
             self._store.note_result(order.id, result, at=self._clock())
         return self._end(order)
 
+    def give_up(self, order: Order) -> None:
+        """Note of every scenario of `order` that has no result that nothing is known of it; `step` then ends it."""
+        put = self._dossiers.of(order.algorithm_id, order.version_digest)
+        dossier = next((one for one in put if one.digest == order.dossier_digest), None)
+        for scenario in dossier.scenarios if dossier else ():
+            result = judging.unknown(scenario, "the platform failed while it worked on this scenario")
+            self._store.note_result(order.id, result, at=self._clock())
+
     def _scene(self, order: Order) -> _Scene | None:
         try:
             version = self._registry.version(PLATFORM_ACTOR, f"{order.path}@{order.version}")
@@ -156,9 +164,7 @@ class RoundStepper:
         )
         run_id, failure = None, None
         try:
-            run, _ = self._runs.create(
-                PLATFORM_ACTOR, request, key=run_key(scene.order.id, scenario.name, ordinal)
-            )
+            run, _ = self._runs.create(PLATFORM_ACTOR, request, key=run_key(scene.order.id, scenario.name, ordinal))
             run_id = run.id
         except Unavailable:
             raise

@@ -170,9 +170,7 @@ class Rounds:
             raise NotFound(code="no-such-picture", message="there is no such picture", mend="see the round's results")
         return path
 
-    def notices(
-        self, actor: Actor, *, unread: bool = False, limit: int, offset: int
-    ) -> tuple[Sequence[Notice], int]:
+    def notices(self, actor: Actor, *, unread: bool = False, limit: int, offset: int) -> tuple[Sequence[Notice], int]:
         """A page of the caller's notices, newest first, and how many there are."""
         actor.require(Scope.READ)
         if actor.kind is not ActorKind.USER:

@@ -336,9 +336,7 @@ def _accepted(run: Run) -> Run:
 
 
 #: Who makes benchmarks. Nobody can present a token of this actor: a purpose is not among what HTTP takes.
-PLATFORM_ACTOR = Actor(
-    name=PLATFORM, kind=ActorKind.SERVICE, scopes=frozenset({Scope.READ.value, Scope.EXECUTE.value})
-)
+PLATFORM_ACTOR = Actor(name=PLATFORM, kind=ActorKind.SERVICE, scopes=frozenset({Scope.READ.value, Scope.EXECUTE.value}))
 
 
 def _payer(actor: Actor, purpose: RunPurpose) -> str:

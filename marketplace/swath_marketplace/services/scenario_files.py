@@ -35,15 +35,15 @@ class ScenarioFiles:
         Folder for the pictures of differences: ``<round>/<scenario>/{reference,repeat}/``.
     """
 
-    def __init__(
-        self, *, files: DossierFiles, folders: RunFolders, comparer: Comparer | None, pictures: Path
-    ) -> None:
+    def __init__(self, *, files: DossierFiles, folders: RunFolders, comparer: Comparer | None, pictures: Path) -> None:
         self._files = files
         self._folders = folders
         self._comparer = comparer
         self._pictures = pictures
 
-    def with_references(self, round_id: str, dossier: Dossier, scenario: Scenario, run: Run) -> Mapping[str, Comparison]:
+    def with_references(
+        self, round_id: str, dossier: Dossier, scenario: Scenario, run: Run
+    ) -> Mapping[str, Comparison]:
         """The outputs of `run` against the references.
 
         Raises
@@ -52,9 +52,7 @@ class ScenarioFiles:
         """
         found = _outputs(run)
         references = {name: self._reference(dossier, scenario, name) for name in scenario.outputs}
-        same, others = _split(
-            {name: (expected.sha256, found[name]) for name, expected in scenario.outputs.items()}
-        )
+        same, others = _split({name: (expected.sha256, found[name]) for name, expected in scenario.outputs.items()})
         with self._written(scenario, {name: references[name] for name in others}) as paths:
             pairs = [self._pair(scenario, run, found[name], expected=paths[name]) for name in others]
             return {**same, **self._compare(pairs, self.pictures_of(round_id, scenario.name) / "reference")}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from swath_marketplace.store import round_tables, value_tables  # noqa: F401 - their tables are of the same metadata
+from swath_marketplace.store import (
+    dossier_tables,  # noqa: F401 - its tables are of the same metadata
+    round_tables,  # noqa: F401 - likewise
+    value_tables,  # noqa: F401 - likewise
+)
 from swath_marketplace.store.tables import Base
 
 context.configure(

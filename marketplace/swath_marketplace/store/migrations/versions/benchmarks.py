@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "benchmarks"
-down_revision = "value"
+down_revision = "dossiers"
 branch_labels = None
 depends_on = None
 
@@ -139,7 +139,8 @@ def _append_only() -> None:
         _refuse(table, "UPDATE", None, sqlite=sqlite)
     # Of an ended round nothing is added but that its end was told.
     same = " AND ".join(
-        f"NEW.{name} = OLD.{name}" for name in ("id", "version_digest", "dossier_digest", "trigger", "state", "ended_at")
+        f"NEW.{name} = OLD.{name}"
+        for name in ("id", "version_digest", "dossier_digest", "trigger", "state", "ended_at")
     )
     _refuse("rounds", "UPDATE", f"OLD.state = 'ended' AND NOT (OLD.told_at IS NULL AND {same})", sqlite=sqlite)
     _refuse("breaks", "UPDATE", "OLD.closed_at IS NOT NULL", sqlite=sqlite)
