@@ -17,8 +17,8 @@ from swath_service.actor import Actor, ActorKind, Scope
 
 from swath_marketplace.api.app import make_app
 from swath_marketplace.bootstrap import Marketplace, Settings, assemble
-from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.fake import FakeExecutor
 from swath_marketplace.executors.protocol import Executor

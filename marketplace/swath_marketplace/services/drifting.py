@@ -40,7 +40,8 @@ class Drifts:
         told: list[Notice] = []
         for scenario, now in after.items():
             then = before.get(scenario)
-            for drift, earlier in ((now.seconds, then and then.seconds), (now.cost, then and then.cost)):
+            pairs = [(now.seconds, then.seconds if then else None), (now.cost, then.cost if then else None)]
+            for drift, earlier in pairs:
                 is_new = earlier is None or earlier.verdict is not drift.verdict
                 if drift.verdict in _KINDS and is_new and drift.samples[-1].at == ended.ended_at:
                     told.append(_notice(order, scenario, drift, at=at))
