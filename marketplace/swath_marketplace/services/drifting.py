@@ -70,6 +70,6 @@ def _notice(order: Order, scenario: str, drift: Drift, *, at: datetime) -> Notic
     verb, unit = _WORDS[drift.verdict]
     text = (
         f"{order.path} {order.version}: scenario {scenario} {verb} {drift.samples[-1].value:.3g} {unit}, and used to "
-        f"{verb.removesuffix('s')} {drift.baseline.median:.3g}"
+        f"{verb.removesuffix('s')} {drift.baseline.median:.3g} {unit}"
     )
     return notice(order, kind=_KINDS[drift.verdict], scenario=scenario, text=text, at=at)

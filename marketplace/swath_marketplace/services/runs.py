@@ -340,7 +340,13 @@ PLATFORM_ACTOR = Actor(name=PLATFORM, kind=ActorKind.SERVICE, scopes=frozenset({
 
 
 def _payer(actor: Actor, purpose: RunPurpose) -> str:
-    if purpose is RunPurpose.BENCHMARK and actor is PLATFORM_ACTOR:
+    if purpose is RunPurpose.BENCHMARK:
+        if actor is not PLATFORM_ACTOR:
+            raise Forbidden(
+                code="platform-only",
+                message="benchmarks are the platform's own runs",
+                mend="ask for a round, which the platform pays",
+            )
         return PLATFORM
     if actor.kind is not ActorKind.USER:
         raise Forbidden(
