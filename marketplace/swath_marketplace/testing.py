@@ -150,7 +150,13 @@ class World:
 
     def app(self) -> FastAPI:
         """Its HTTP face; the reconciler works only while the application's lifespan does."""
-        return make_app(context=self.made.context, workers=self.made.workers, identity=self.identity, prefix=PREFIX)
+        return make_app(
+            context=self.made.context,
+            reconciler=self.made.reconciler,
+            workers=[self.made.keeper],
+            identity=self.identity,
+            prefix=PREFIX,
+        )
 
     def run(self, run_id: str) -> Run:
         """The run as stored."""

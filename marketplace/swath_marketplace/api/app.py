@@ -17,6 +17,7 @@ from swath_marketplace.api import added_value, algorithms, dossiers, rounds, run
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
+from swath_marketplace.services.reconciler import Reconciler
 
 
 class Worker(Protocol):
@@ -27,15 +28,18 @@ class Worker(Protocol):
     def stop(self) -> None: ...
 
 
-def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity, prefix: str) -> FastAPI:
-    """The application under `prefix`; while it is up, the workers work. They are stopped the last one first."""
+def make_app(
+    *, context: Context, reconciler: Reconciler, identity: Identity, prefix: str, workers: Sequence[Worker] = ()
+) -> FastAPI:
+    """The application under `prefix`; while it is up, the reconciler and then the workers work."""
+    every: list[Worker] = [reconciler, *workers]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for worker in workers:
+        for worker in every:
             await run_in_threadpool(worker.start)
         yield
-        for worker in reversed(workers):
+        for worker in reversed(every):
             await run_in_threadpool(worker.stop)
 
     app = create_app(

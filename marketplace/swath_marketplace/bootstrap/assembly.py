@@ -15,7 +15,7 @@ from swath_service.oauth import install_sign_in
 from swath_service.rates import RateRule, RateWindows, install_rates
 from swath_service.settings import HubSettings
 
-from swath_marketplace.api.app import Worker, make_app
+from swath_marketplace.api.app import make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import benchmarks
@@ -57,11 +57,6 @@ class Marketplace:
     executor: Executor
     folders: RunFolders
     keeper: RoundKeeper
-
-    @property
-    def workers(self) -> tuple[Worker, ...]:
-        """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.keeper)
 
 
 def assemble(
@@ -173,7 +168,13 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
     """
     check_isolation(settings.allow())
     made = assemble(settings, quota=quota, prefix=prefix)
-    app = make_app(context=made.context, workers=made.workers, identity=identity, prefix=prefix)
+    app = make_app(
+        context=made.context,
+        reconciler=made.reconciler,
+        workers=[made.keeper],
+        identity=identity,
+        prefix=prefix,
+    )
     install_rates(
         app,
         policies=StandingPolicies(quota.standing),
