@@ -50,6 +50,12 @@ CLIENT: dict[str, Verb] = {
         environments="List the environments that a notebook may name.",
     )
     | _verbs("Algorithms", "catalogue", **{"yank": "Withdraw a version of your algorithm, with a reason."}),
+    **_verbs(
+        "Algorithms",
+        "benchmark",
+        benchmark="Run an algorithm's scenarios and compare what comes with their references.",
+        notices="Show what you ought to know of your algorithms.",
+    ),
     **_verbs("Runs", "running", run="Run an algorithm and, unless told otherwise, wait for it."),
     **_verbs(
         "Runs",
