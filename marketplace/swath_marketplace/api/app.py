@@ -13,11 +13,19 @@ from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_marketplace.api import added_value, algorithms, dossiers, rounds, runs
+from swath_marketplace.api import (
+    added_value,
+    algorithms,
+    dossiers,
+    inventories,
+    maturity,
+    receipts,
+    rounds,
+    runs,
+)
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
-from swath_marketplace.services.reconciler import Reconciler
 
 
 class Worker(Protocol):
@@ -28,18 +36,15 @@ class Worker(Protocol):
     def stop(self) -> None: ...
 
 
-def make_app(
-    *, context: Context, reconciler: Reconciler, identity: Identity, prefix: str, workers: Sequence[Worker] = ()
-) -> FastAPI:
-    """The application under `prefix`; while it is up, the reconciler and then the workers work."""
-    every: list[Worker] = [reconciler, *workers]
+def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity, prefix: str) -> FastAPI:
+    """The application under `prefix`; while it is up, the workers work. They are stopped the last one first."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for worker in every:
+        for worker in workers:
             await run_in_threadpool(worker.start)
         yield
-        for worker in reversed(every):
+        for worker in reversed(workers):
             await run_in_threadpool(worker.stop)
 
     app = create_app(
@@ -66,6 +71,15 @@ def make_app(
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (added_value.router, algorithms.router, dossiers.router, rounds.router, runs.router):
+    for router in (
+        maturity.router,
+        receipts.router,
+        added_value.router,
+        algorithms.router,
+        dossiers.router,
+        inventories.router,
+        rounds.router,
+        runs.router,
+    ):
         app.include_router(router, prefix=base)
     return app

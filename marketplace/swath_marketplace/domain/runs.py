@@ -247,7 +247,12 @@ class Run:
     """What the settlement took, at most the quote; known once it is settled or refused."""
     outputs: tuple[OutputFile, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
-    """What the run read of the archive, as it reported."""
+    """What the run read of the archive: as it was served, and as the run itself reported."""
+    observation: Mapping[str, Any] | None = None
+    """How its inputs were observed; known once it was collected, ``None`` for a run from before they were."""
+    environment: Mapping[str, Any] | None = None
+    """What was installed when it started: ``name``, ``lock_sha256``, ``inventory_sha256`` and ``python``, the latter
+    two ``None`` where nobody could look; ``changed`` when that was another thing at its end."""
     checkpoint: Checkpoint | None = None
     """Set while it runs, once, when it is asked to save what it has."""
     queued_at: datetime | None = None

@@ -173,11 +173,7 @@ class Runs:
         NotFound
             Also when it is another caller's.
         """
-        actor.require(Scope.READ)
-        run = self._store.get(run_id) if run_id.isalnum() else None
-        if run is None or not _may_see(actor, run):
-            raise NotFound(code="no-such-run", message="there is no such run of yours", mend="see GET runs")
-        return run
+        return get_run(self._store, actor, run_id)
 
     def list(
         self, actor: Actor, *, statuses: Sequence[RunStatus] = (), everybody: bool = False, limit: int, offset: int
@@ -361,6 +357,21 @@ def _payer(actor: Actor, purpose: RunPurpose) -> str:
             mend="ask the operator for a user of another name",
         )
     return actor.name
+
+
+def get_run(store: RunStore, actor: Actor, run_id: str) -> Run:
+    """One run, for whoever may see it.
+
+    Raises
+    ------
+    NotFound
+        Also when it is another caller's.
+    """
+    actor.require(Scope.READ)
+    run = store.get(run_id) if run_id.isalnum() else None
+    if run is None or not _may_see(actor, run):
+        raise NotFound(code="no-such-run", message="there is no such run of yours", mend="see GET runs")
+    return run
 
 
 def _may_see(actor: Actor, run: Run) -> bool:

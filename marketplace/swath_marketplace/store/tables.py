@@ -83,6 +83,7 @@ class RunRow(Base, table=True):
         sa.Index("ix_runs_caller_created", "caller", "created_at"),
         sa.Index("ix_runs_caller_started", "caller", "started_at"),
         sa.Index("ix_runs_algorithm", "algorithm_id"),
+        sa.Index("ix_runs_version_ended", "algorithm_id", "digest", "ended_at"),
     )
 
     id: str = Field(primary_key=True)
@@ -110,6 +111,8 @@ class RunRow(Base, table=True):
     cost_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
     outputs: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
     inputs: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
+    observation: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    environment: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     created_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
     queued_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     started_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))

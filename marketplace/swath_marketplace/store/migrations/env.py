@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from alembic import context
 
-from swath_marketplace.store import (
-    dossier_tables,  # noqa: F401 - its tables are of the same metadata
-    round_tables,  # noqa: F401 - likewise
-    value_tables,  # noqa: F401 - likewise
-)
 from swath_marketplace.store.tables import Base
+
+#: Modules whose tables are of the same metadata.
+for module in (
+    "assessment_tables",
+    "dossier_tables",
+    "receipt_tables",
+    "round_tables",
+    "value_tables",
+):
+    import_module(f"swath_marketplace.store.{module}")
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "benchmarks"
-down_revision = "dossiers"
+down_revision = "maturity"
 branch_labels = None
 depends_on = None
 
