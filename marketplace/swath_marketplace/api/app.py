@@ -23,6 +23,7 @@ from swath_marketplace.api import (
     maturity,
     receipts,
     reproductions,
+    rounds,
     runs,
 )
 from swath_marketplace.api.context import Caller, Context
@@ -84,6 +85,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         maturity.router,
         lineage.router,
         reproductions.router,
+        rounds.router,
         runs.router,
     ):
         app.include_router(router, prefix=base)

@@ -20,6 +20,7 @@ from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
+from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.runs import RunStore
@@ -34,6 +35,7 @@ class Context:
     comparisons: Comparisons
     dossiers: Dossiers
     maturity: Maturity
+    rounds: Rounds
     runs: Runs
     lineages: Lineages
     reproductions: Reproductions

@@ -141,6 +141,7 @@ class Shapes:
             "version": run.version,
             "digest": run.digest,
             "caller": run.caller,
+            "purpose": run.purpose.value,
             "status": run.status.value,
             "progress": round(run.progress, 4),
             "parameters": dict(run.parameters),
@@ -186,6 +187,10 @@ class Shapes:
         """Where the archive next door has an item."""
         beside = self._base.rpartition("/")[0]
         return f"{beside}/archive/collections/{quote(collection, safe='')}/items/{quote(item, safe='')}"
+
+    def below(self, path: str) -> str:
+        """The address of `path` below this service's."""
+        return f"{self._base}/{path}"
 
     def receipt_path(self, run_id: str) -> str:
         """Where a run's receipt is."""

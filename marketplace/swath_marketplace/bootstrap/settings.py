@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         default=None, repr=False, validation_alias=AliasChoices("SWATH_MARKETPLACE_RATES_URL", "SWATH_RATES_URL")
     )
     """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
+    benchmark_hours: float = Field(default=24, ge=0, le=24 * 30)
+    """After so long each listed version's scenarios are run again; 0: only when its author or an operator asks."""
+    benchmark_delay_minutes: float = Field(default=5, ge=0, le=24 * 60)
+    """After its start the service waits so long before it looks which versions are due."""
     criteria: Path | None = None
     """A criteria file of one's own for maturity; by default the newest that comes with Swath."""
     reviewers: str = Field(default="", max_length=10_000)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Resources
 from swath_marketplace.domain.catalogue import newest_first
-from swath_marketplace.domain.runs import Stage
+from swath_marketplace.domain.runs import RunPurpose, Stage
 from swath_marketplace.store import tables
 from swath_marketplace.store.database import Database
 
@@ -63,12 +63,11 @@ class AlgorithmStore:
         return _algorithm(row, versions, all_versions=True)
 
     def count_runs(self, algorithm_id: str) -> int:
-        """How many runs there are of an algorithm, of whatever version and caller."""
+        """How many runs there are of an algorithm, of whatever version and caller; the platform's own do not count."""
         runs = tables.runs
+        wanted = (runs.c.algorithm_id == algorithm_id, runs.c.purpose != RunPurpose.BENCHMARK.value)
         with self._database.read() as connection:
-            count: int = connection.execute(
-                sa.select(sa.func.count()).select_from(runs).where(runs.c.algorithm_id == algorithm_id)
-            ).scalar_one()
+            count: int = connection.execute(sa.select(sa.func.count()).select_from(runs).where(*wanted)).scalar_one()
         return count
 
     def list(
