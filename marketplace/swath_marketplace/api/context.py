@@ -15,12 +15,14 @@ from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.lineage import Lineages
+from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
-from swath_marketplace.services.receipt_log import ReceiptLog
-from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.reproductions import Reproductions
+from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
-from swath_marketplace.services.signing import Keys
+from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.runs import RunStore
 
 
@@ -32,15 +34,17 @@ class Context:
     added_values: AddedValues
     comparisons: Comparisons
     dossiers: Dossiers
+    maturity: Maturity
+    rounds: Rounds
     runs: Runs
+    lineages: Lineages
+    reproductions: Reproductions
     run_store: RunStore
     places: Places
     events: EventLogs
     inventories: Inventories
     shapes: Shapes
-    keys: Keys
-    receipts: Receipts
-    receipt_log: ReceiptLog
+    trust: Trust
 
 
 def context_of(request: Request) -> Context:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from swath_marketplace.bootstrap.settings import Settings
+from swath_marketplace.services.inputs import InputObserver
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.environments import EnvironmentRegistry
@@ -10,16 +13,22 @@ from swath_marketplace.store.file_hashes import FileHashes
 from swath_marketplace.store.inventories import InventoryStore
 
 
-def inventories_of(settings: Settings, *, here: bool) -> Inventories:
-    """Inventories of the environments of this machine.
+def observers_of(settings: Settings, *, here: bool) -> tuple[Inventories, InputObserver]:
+    """Who observes environments, and who observes inputs.
 
     Parameters
     ----------
     here
-        Whether runs take place on this machine.
+        Whether runs take place in the environments of this machine.
     """
     data = settings.data.absolute()
-    store = InventoryStore(
-        artifacts=ArtifactStore(data / "marketplace" / "artifacts"), hashes=FileHashes(settings.file_hashes_path())
-    )
-    return Inventories(store=store, environments=EnvironmentRegistry(data / "environments"), here=here)
+    hashes = FileHashes(settings.file_hashes_path())
+    store = InventoryStore(artifacts=ArtifactStore(data / "marketplace" / "artifacts"), hashes=hashes)
+    inventories = Inventories(store=store, environments=EnvironmentRegistry(data / "environments"), here=here)
+    return inventories, InputObserver(archive=archive_of(settings), hashes=hashes)
+
+
+def archive_of(settings: Settings) -> Path | None:
+    """The folder that runs see as ``/archive``; none when there is no archive."""
+    archive = (settings.archive or settings.data / "archive").absolute()
+    return archive if archive.is_dir() else None

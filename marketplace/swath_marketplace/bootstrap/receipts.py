@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.executors.local import LocalExecutor
 from swath_marketplace.executors.protocol import Executor
+from swath_marketplace.services.receipt_exports import Exports
 from swath_marketplace.services.receipt_keeper import ReceiptKeeper
-from swath_marketplace.services.receipts import Issuer
+from swath_marketplace.services.receipt_log import ReceiptLog
+from swath_marketplace.services.receipts import Issuer, Receipts
 from swath_marketplace.services.signing import Keys
+from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.receipts import ReceiptStore
@@ -20,16 +22,6 @@ from swath_marketplace.store.runs import RunStore
 from swath_marketplace.store.signing_keys import KeyChainStore, KeyFiles
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trust:
-    """What signs."""
-
-    keys: Keys
-    store: ReceiptStore
-    issuer: Issuer
-    keeper: ReceiptKeeper
 
 
 def make_trust(
@@ -60,4 +52,12 @@ def make_trust(
         keys.pen()
     except Exception:
         log.exception("no receipt can be signed until this is mended")
-    return Trust(keys=keys, store=store, issuer=issuer, keeper=ReceiptKeeper(issuer))
+    receipts = Receipts(issuer=issuer, store=store, runs=runs)
+    return Trust(
+        keys=keys,
+        issuer=issuer,
+        receipts=receipts,
+        exports=Exports(receipts=receipts, keys=keys),
+        log=ReceiptLog(store),
+        keeper=ReceiptKeeper(issuer),
+    )

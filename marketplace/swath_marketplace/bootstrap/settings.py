@@ -69,6 +69,16 @@ class Settings(BaseSettings):
         default=None, repr=False, validation_alias=AliasChoices("SWATH_MARKETPLACE_RATES_URL", "SWATH_RATES_URL")
     )
     """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
+    benchmark_hours: float = Field(default=24, ge=0, le=24 * 30)
+    """After so long each listed version's scenarios are run again; 0: only when its author or an operator asks."""
+    benchmark_delay_minutes: float = Field(default=5, ge=0, le=24 * 60)
+    """After its start the service waits so long before it looks which versions are due."""
+    criteria: Path | None = None
+    """A criteria file of one's own for maturity; by default the newest that comes with Swath."""
+    reviewers: str = Field(default="", max_length=10_000)
+    """Names, with commas between, of users whose reviews count, besides operators'."""
+    marks_raise: bool = False
+    """Whether an operator's mark may raise a version's level above what its evidence shows."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def url(self) -> str:
@@ -86,6 +96,10 @@ class Settings(BaseSettings):
         """What the operator gave up of the sandbox."""
         given = {Allow.NO_BWRAP: self.allow_no_bwrap, Allow.NO_CGROUPS: self.allow_no_cgroups}
         return frozenset(allow for allow, wanted in given.items() if wanted)
+
+    def reviewer_names(self) -> frozenset[str]:
+        """Whose reviews count, besides operators'."""
+        return frozenset(name for one in self.reviewers.split(",") if (name := one.strip()))
 
     def rules(self) -> Rules:
         """How fairness counts."""

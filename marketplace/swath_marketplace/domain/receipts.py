@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from swath.contract.envelopes import Envelope
@@ -27,7 +26,6 @@ class Receipt:
     envelope: Envelope
     leaf_sha256: str
     """Hash of its leaf in the log's tree, hexadecimal."""
-    issued_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,9 @@ from swath_marketplace.store.inventories import Installed, InventoryStore
 
 log = logging.getLogger(__name__)
 
+#: From the start of a run's process to the time that is noted as its start, at most.
+_MOMENT_SECONDS = 0.5
+
 
 class Inventories:
     """Inventories for runs and for whoever compares them. No trouble with one ever ends a run.
@@ -56,6 +59,9 @@ class Inventories:
         found = self._look(environment, after=run.started_at.timestamp()) if environment else None
         if found is None or found.inventory_sha256 == kept["inventory_sha256"]:
             return kept
+        if found.changed_at < run.started_at.timestamp() - _MOMENT_SECONDS:
+            # It has been as it is since before the start, only the look at the start was too cheap to see it.
+            return {**kept, "inventory_sha256": found.inventory_sha256, "python": found.python}
         return {**kept, "changed": True, "inventory_at_end_sha256": found.inventory_sha256}
 
     def get(self, actor: Actor, inventory_sha256: str) -> Inventory:

@@ -65,7 +65,8 @@ class ReceiptLog:
         Invalid
         """
         actor.require(Scope.READ)
-        if not 0 < first <= second <= (size := self._store.size()):
+        size = self._store.size()
+        if not 0 < first <= second <= size:
             raise _no_size("from", f"the log has {size} entries: ask 0 < from <= to <= {size}")
         return self._proved(lambda hashes: merkle.consistency_proof(first, second, hashes))
 

@@ -19,7 +19,7 @@ from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.receipts import Draft, Receipt, statement_of
 from swath_marketplace.domain.runs import Run, RunStatus
-from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.runs import get_run
 from swath_marketplace.services.signing import Keys, Pen
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.receipts import KeysMoved, ReceiptStore
@@ -48,7 +48,7 @@ class Issuer:
         software: Mapping[str, str],
         clock: Clock,
     ) -> None:
-        self._store = store
+        self.store = store
         self._runs = runs
         self._algorithms = algorithms
         self._keys = keys
@@ -94,9 +94,8 @@ class Issuer:
                 outputs=statement.outputs,
                 key_events=len(pen.keys.events),
             )
-            now = self._clock()
             try:
-                receipt, created = self._store.append(draft, sign=partial(_checkpoint, pen, now), at=now)
+                receipt, created = self.store.append(draft, sign=partial(_checkpoint, pen, self._clock()))
             except KeysMoved:
                 continue
             if created:
@@ -114,7 +113,7 @@ class Issuer:
         """
         revoked = [key.id for key in self._keys.current().keys if key.state is KeyState.REVOKED]
         issued = 0
-        for run_id, sequence in self._store.owed(revoked=revoked, limit=limit):
+        for run_id, sequence in self.store.owed(revoked=revoked, limit=limit):
             run = self._runs.get(run_id)
             if run is None:
                 continue
@@ -144,7 +143,7 @@ class Issuer:
 class Receipts:
     """Receipts for whoever may see their runs."""
 
-    def __init__(self, *, issuer: Issuer, store: ReceiptStore, runs: Runs) -> None:
+    def __init__(self, *, issuer: Issuer, store: ReceiptStore, runs: RunStore) -> None:
         self._issuer = issuer
         self._store = store
         self._runs = runs
@@ -198,7 +197,7 @@ class Receipts:
         return self._store.with_output(sha256, caller=actor.name) if actor.kind is ActorKind.USER else []
 
     def _receipt(self, actor: Actor, run_id: str) -> Receipt:
-        run = self._runs.get(actor, run_id)
+        run = get_run(self._runs, actor, run_id)
         if run.status is not RunStatus.FINISHED:
             raise NotFound(
                 code="no-receipt",
@@ -231,11 +230,11 @@ class Receipts:
         return Bundle(receipt=receipt.envelope, index=receipt.log_index, proof=tuple(proof), checkpoint=checkpoint)
 
 
-def _checkpoint(pen: Pen, now: datetime, size: int, root: bytes, former: datetime | None) -> tuple[Envelope, datetime]:
+def _checkpoint(pen: Pen, now: datetime, size: int, root: bytes, former: Envelope | None) -> Envelope:
+    last = Checkpoint.from_envelope(former).at if former else None
     # A clock that was set back must not let a longer log look older than a shorter one.
-    at = now if former is None or now > former else former
-    checkpoint = Checkpoint(origin=pen.keys.origin, size=size, root=root, at=at)
-    return pen.sign(checkpoint.as_bytes(), CHECKPOINT_TYPE), at
+    at = now if last is None or now > last else last
+    return pen.sign(Checkpoint(origin=pen.keys.origin, size=size, root=root, at=at).as_bytes(), CHECKPOINT_TYPE)
 
 
 def damaged() -> Unavailable:
@@ -243,7 +242,7 @@ def damaged() -> Unavailable:
     return Unavailable(
         code="log-damaged",
         message="the log of receipts is damaged; nothing can be proved from it",
-        mend="the operator finds where with `python -m swath_marketplace.receipts audit`",
+        mend="the operator finds where with `python -m swath_marketplace.audit`",
     )
 
 

@@ -56,6 +56,15 @@ class Pen:
             raise ValueError("only a JSON object is signed without an envelope")
         return bytes.fromhex(self.signer.sign(message).signature)
 
+    @property
+    def certificate(self) -> str:
+        """The public key as PEM (SubjectPublicKeyInfo)."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.keys.active.public))
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
 
 class Keys:
     """Signs, and tells which keys there are. Private keys stay in here and in their files.
@@ -94,7 +103,7 @@ class Keys:
                 made.append(named)
                 return named, [self._event(named, events, KeyEventKind.ADDED, signer=signer, reason="first key")]
 
-            found = self._chain.extend(first, at=self._clock())
+            found = self._chain.extend(first)
             if made:
                 log.info("made the first signing key of %s", made[0])
         keys = KeySet.of(*found, verify)
@@ -161,7 +170,7 @@ class Keys:
                 assert origin is not None
                 return origin, self._decided(origin, list(events), revoked, reason=reason)
 
-            self._chain.extend(decide, at=self._clock())
+            self._chain.extend(decide)
         except KeyUnfit as error:
             log.error("the signing keys could not be changed: %s", error)
             raise _unfit() from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,20 +40,15 @@ class Signature:
     changed_ns: int
 
     @classmethod
-    def of(cls, stat: os.stat_result) -> Signature:
+    def of(cls, found: os.stat_result) -> Signature:
         """The signature in an answer of the system."""
         return cls(
-            device=stat.st_dev,
-            inode=stat.st_ino,
-            bytes=stat.st_size,
-            modified_ns=stat.st_mtime_ns,
-            changed_ns=stat.st_ctime_ns,
+            device=found.st_dev,
+            inode=found.st_ino,
+            bytes=found.st_size,
+            modified_ns=found.st_mtime_ns,
+            changed_ns=found.st_ctime_ns,
         )
-
-    @property
-    def content(self) -> tuple[int, int, int]:
-        """What changes with the content alone; the rest changes with names, links and rights too."""
-        return self.inode, self.bytes, self.modified_ns
 
 
 class FileHashes:
@@ -78,7 +75,10 @@ class FileHashes:
         """
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb", buffering=0) as stream:
-            before = Signature.of(os.fstat(descriptor))
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "not a plain file", str(path))
+            before = Signature.of(found)
             known = self.known([before]).get(before)
             if known:
                 return known, before

@@ -9,7 +9,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swath_marketplace.domain.algorithms import Environment
@@ -34,6 +34,7 @@ class _Look:
     at: float
     address: str
     python: str
+    changed_at: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +44,8 @@ class Installed:
     inventory_sha256: str
     python: str
     """Version of the interpreter."""
+    changed_at: float
+    """Seconds of the wall clock: when a file or a folder of it was last changed, by the kernel's own account."""
 
 
 class InventoryStore:
@@ -80,7 +83,7 @@ class InventoryStore:
             if known is None or known.top != top or not enough <= known.at <= time.time():
                 known = self._look(environment, python, sites, top, known)
                 self._looks[environment.python] = known
-        return Installed(inventory_sha256=known.address, python=known.python)
+        return Installed(inventory_sha256=known.address, python=known.python, changed_at=known.changed_at)
 
     def read(self, inventory_sha256: str) -> Inventory:
         """An inventory by its digest.
@@ -104,12 +107,14 @@ class InventoryStore:
         known: _Look | None,
     ) -> _Look:
         at = time.time()
-        files = {str(path): signature for site in sites for path, signature in _walk(site)}
+        folders: list[int] = []
+        files = {str(path): signature for site in sites for path, signature in _walk(site, folders)}
         version = _version(python, sites)
         interpreter, _ = self._hashes.of(Path(os.path.realpath(python)))
         files[str(python)] = Signature.of(python.stat())
+        newest = max(*folders, *(signature.changed_ns for signature in files.values()), 0) / 1e9
         if known is not None and known.files == files:
-            return _Look(top=top, files=files, hashes=known.hashes, at=at, address=known.address, python=version)
+            return replace(known, top=top, at=at, changed_at=newest)
         hashes = self._hash(files, known)
         distributions, loose = distributions_of(sites, hashes)
         inventory = Inventory(
@@ -120,7 +125,7 @@ class InventoryStore:
             editable=environment.editable,
         )
         address = self._artifacts.put(inventory.content())
-        return _Look(top=top, files=files, hashes=hashes, at=at, address=address, python=version)
+        return _Look(top=top, files=files, hashes=hashes, at=at, address=address, python=version, changed_at=newest)
 
     def _hash(self, files: Mapping[str, Signature], known: _Look | None) -> Mapping[str, str]:
         before = known.files if known else {}
@@ -160,11 +165,16 @@ def _top(python: Path, sites: Sequence[Path]) -> tuple[object, ...]:
     return tuple(found)
 
 
-def _walk(site: Path) -> Iterator[tuple[str, Signature]]:
-    """Every file below a folder but compiled modules, which Python makes from what is there anyway."""
+def _walk(site: Path, changed_ns: list[int]) -> Iterator[tuple[str, Signature]]:
+    """Every file below a folder but compiled modules, which Python makes from what is there anyway.
+
+    To `changed_ns` the times are added at which folders were changed: a file that is gone leaves no other trace.
+    """
     folders = [str(site)]
     while folders:
-        with os.scandir(folders.pop()) as entries:
+        folder = folders.pop()
+        changed_ns.append(os.stat(folder).st_ctime_ns)
+        with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name != "__pycache__":

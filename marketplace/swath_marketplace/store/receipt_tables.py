@@ -1,17 +1,15 @@
 """Tables of receipts, of the log that they stand in and of the keys they are signed with.
 
-Triggers of the migration make every one of them append-only. That keeps out mistakes; what somebody does who can take
-the triggers away is shown by the signatures and the tree (`services.receipt_audit`).
+Triggers of the migration make every one of them append-only. That keeps out mistakes. Every column is bound by a
+signature or by the tree, so that what somebody changes who can take the triggers away is seen, to the byte
+(`services.receipt_audit`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from swath_marketplace.store.columns import UtcDateTime
 from swath_marketplace.store.tables import Base, table_of
 
 
@@ -23,7 +21,6 @@ class InstallationRow(Base, table=True):
 
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     origin: str
-    made_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
 
 
 class KeyEventRow(Base, table=True):
@@ -54,7 +51,6 @@ class ReceiptRow(Base, table=True):
     key_id: str
     envelope: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
     leaf_sha256: str
-    issued_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
 
 
 class ReceiptOutputRow(Base, table=True):
@@ -86,7 +82,6 @@ class CheckpointRow(Base, table=True):
 
     size: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     envelope: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    signed_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
 
 
 installation = table_of(InstallationRow)

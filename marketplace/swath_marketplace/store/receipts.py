@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -19,8 +18,8 @@ from swath_marketplace.store.signing_keys import RECEIPTS_LOCK, count_events
 from swath_marketplace.store.tables import runs
 
 T = TypeVar("T")
-#: Signs a checkpoint over size, root and a time that is not before the one given, where there is a former one.
-SignCheckpoint = Callable[[int, bytes, datetime | None], tuple[Envelope, datetime]]
+#: Signs a checkpoint over size and root; it is given the former one, where there is one.
+SignCheckpoint = Callable[[int, bytes, Envelope | None], Envelope]
 _FEW = 400
 
 
@@ -35,7 +34,6 @@ class StoredCheckpoint:
     size: int
     envelope: str
     """Canonical JSON, as far as nobody changed it."""
-    signed_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +61,7 @@ class ReceiptStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, draft: Draft, *, sign: SignCheckpoint, at: datetime) -> tuple[Receipt, bool]:
+    def append(self, draft: Draft, *, sign: SignCheckpoint) -> tuple[Receipt, bool]:
         """Put a signed receipt into the log; answers the one that is there, and whether it is new.
 
         Raises
@@ -88,7 +86,6 @@ class ReceiptStore:
                 key_id=draft.envelope.keyid,
                 envelope=draft.envelope,
                 leaf_sha256=leaf.hex(),
-                issued_at=at,
             )
             _insert(connection, made, draft)
             _grow(connection, index, leaf)
@@ -206,6 +203,14 @@ class ReceiptStore:
             yield from (StoredEntry(**row._mapping) for row in rows)
             after = rows[-1].log_index
 
+    def outputs(self) -> dict[int, set[tuple[str, str]]]:
+        """Log index -> names and hashes of the outputs by which it is found."""
+        found: dict[int, set[tuple[str, str]]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(sa.select(outputs)):
+                found.setdefault(row.log_index, set()).add((row.name, row.sha256))
+        return found
+
     def checkpoints(self) -> Sequence[StoredCheckpoint]:
         """Every checkpoint, the smallest first."""
         with self._database.read() as connection:
@@ -228,7 +233,6 @@ def _insert(connection: sa.Connection, made: Receipt, draft: Draft) -> None:
             key_id=made.key_id,
             envelope=made.envelope.as_bytes().decode(),
             leaf_sha256=made.leaf_sha256,
-            issued_at=made.issued_at,
         )
     )
     found = [{"sha256": one.sha256, "log_index": made.log_index, "name": one.name} for one in draft.outputs]
@@ -250,10 +254,10 @@ def _seal(connection: sa.Connection, size: int, sign: SignCheckpoint) -> None:
     places = merkle.wanted(lambda hashes: merkle.root(size, hashes))
     root = merkle.root(size, _hashes(connection, places).__getitem__)
     former = _latest(connection)
-    envelope, signed_at = sign(size, root, former.signed_at if former else None)
-    connection.execute(
-        checkpoints.insert().values(size=size, envelope=envelope.as_bytes().decode(), signed_at=signed_at)
-    )
+    # One that was tampered with raises, and nothing is added to a log that cannot be trusted.
+    before = Envelope.from_bytes(former.envelope.encode(), "checkpoint") if former else None
+    envelope = sign(size, root, before)
+    connection.execute(checkpoints.insert().values(size=size, envelope=envelope.as_bytes().decode()))
 
 
 def _size(connection: sa.Connection) -> int:
@@ -289,5 +293,4 @@ def _receipt(row: sa.Row[Any]) -> Receipt:
         key_id=row.key_id,
         envelope=Envelope.from_bytes(row.envelope.encode(), "receipt"),
         leaf_sha256=row.leaf_sha256,
-        issued_at=row.issued_at,
     )

@@ -7,11 +7,10 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from swath.contract.envelopes import Envelope
+from swath.contract.envelopes import Envelope, Reason, Untrusted
 
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.receipt_tables import installation, key_events
@@ -44,8 +43,6 @@ class KeyChainStore:
     def extend(
         self,
         decide: Callable[[str | None, Sequence[Envelope]], tuple[str, Sequence[Envelope]]],
-        *,
-        at: datetime,
     ) -> tuple[str, Sequence[Envelope]]:
         """Add the events that `decide` makes of those that are there, nobody else adding meanwhile; all or none."""
         with self._database.write() as connection:
@@ -54,7 +51,7 @@ class KeyChainStore:
             origin, events = known or (None, ())
             named, more = decide(origin, events)
             if known is None:
-                connection.execute(installation.insert().values(number=1, origin=named, made_at=at))
+                connection.execute(installation.insert().values(number=1, origin=named))
             for sequence, envelope in enumerate(more, start=len(events) + 1):
                 connection.execute(key_events.insert().values(sequence=sequence, envelope=envelope.as_bytes().decode()))
         return named, (*events, *more)
@@ -70,8 +67,10 @@ def _read(connection: sa.Connection) -> tuple[str, Sequence[Envelope]] | None:
     origin = connection.execute(sa.select(installation.c.origin)).scalar_one_or_none()
     if origin is None:
         return None
-    rows = connection.execute(sa.select(key_events.c.envelope).order_by(key_events.c.sequence)).scalars()
-    return origin, [Envelope.from_bytes(text.encode(), "key event") for text in rows]
+    rows = connection.execute(sa.select(key_events).order_by(key_events.c.sequence)).all()
+    if [row.sequence for row in rows] != list(range(1, len(rows) + 1)):
+        raise Untrusted(Reason.MALFORMED, "keys: an event is missing, or filed under another number")
+    return origin, [Envelope.from_bytes(row.envelope.encode(), "key event") for row in rows]
 
 
 class KeyFiles:

@@ -18,7 +18,7 @@ from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 from swath_archive.domain.errors import SourceUnavailable
 from swath_archive.services.fill import fill
-from swath_archive.sources import index, landsat
+from swath_archive.sources import index, landsat, level1c
 from swath_archive.store.catalogue import Catalogue
 
 pytestmark = pytest.mark.integration
@@ -203,3 +203,31 @@ def test_the_sample_and_its_season(registry: Registry, tmp_path: Path, monkeypat
         (0, 2),
         (0, 23),
     ]
+
+
+def test_the_level_1c_scene(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.random.default_rng(2).integers(0, 13_000, (1, 20, 12, 13)).astype(np.uint16)
+    arrays, packed = io.BytesIO(), io.BytesIO()
+    np.savez(arrays, s2_im=(numbers / 10_000).astype(np.float32))
+    with tarfile.open(fileobj=packed, mode="w:gz") as package:
+        member = tarfile.TarInfo(level1c.ARRAYS)
+        member.size = arrays.getbuffer().nbytes
+        package.addfile(member, io.BytesIO(arrays.getvalue()))
+    registry.content, registry.listed = packed.getvalue(), NAME
+    monkeypatch.setattr(level1c, "PROJECT", "sample")
+    monkeypatch.setattr(level1c, "FILENAME", NAME)
+    monkeypatch.setattr(level1c, "SHA256", hashlib.sha256(registry.content).hexdigest())
+    monkeypatch.setenv("UV_DEFAULT_INDEX", registry.url)
+    root = tmp_path / "archive"
+    report = fill(root, [level1c.batch(tmp_path / "cache")])
+    assert report.ok
+    (item,) = Catalogue(root).items("sentinel-2-l1c-sample")
+    assert item["bbox"] == pytest.approx([46.16, -16.15, 46.51, -15.58])
+    for number, band in enumerate(("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10")):
+        with rasterio.open(root / "sentinel-2-l1c-sample" / item["id"] / f"{band}.tif") as source:
+            assert np.array_equal(source.read(1), numbers[0, ..., number])
+    # One that is cut off leaves the collection out and says so; the archive is of use without it.
+    registry.content = registry.content[:-20]
+    failed = fill(tmp_path / "other", [level1c.batch(tmp_path / "elsewhere")])
+    assert [(one.collection, one.extra) for one in failed.failures] == [("sentinel-2-l1c-sample", True)]
+    assert "sha256" in failed.failures[0].message

@@ -180,7 +180,8 @@ def test_a_folder_that_is_put_together_of_mounts_is_watched_whole(reader: Reader
 
 def test_the_record_is_out_of_the_commands_reach(reader: Reader) -> None:
     code = "import os\nfor top in os.listdir('/'):\n"
-    code += " if top not in ('usr', 'proc', 'sys'):\n  for _, _, names in os.walk('/' + top): assert 'served.jsonl' not in names\n"
+    code += " if top not in ('usr', 'proc', 'sys'):\n"
+    code += "  for _, _, names in os.walk('/' + top): assert 'served.jsonl' not in names\n"
     code += "fds = os.listdir('/proc/self/fd'); assert len(fds) <= 4, fds"
     lines = reader.run(code)
     assert lines[0].keys() & {"watching", "unwatched"}

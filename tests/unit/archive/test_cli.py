@@ -56,7 +56,7 @@ def test_init_of_nothing_is_no_success(tmp_path: Path, monkeypatch: pytest.Monke
 def test_init_says_what_is_simulated(small: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from swath_archive.sources import landsat, sentinel
+    from swath_archive.sources import landsat, level1c, sentinel
 
     (batch,) = small.batches()[1:]
     spec = replace(
@@ -64,6 +64,7 @@ def test_init_says_what_is_simulated(small: ModuleType, tmp_path: Path, monkeypa
     )
     monkeypatch.setattr(sentinel, "batches", lambda _: iter([batch, replace(batch, spec=spec)]))
     monkeypatch.setattr(landsat.Sample, "batches", lambda _: iter([]))
+    monkeypatch.setattr(level1c, "batch", lambda *_, **__: batch)
     shown = run.invoke(app, ["init", "--path", str(tmp_path / "archive"), "--from", str(tmp_path)])
     assert shown.exit_code == 0
     lines = {line.split("│")[1].strip(): line for line in shown.stdout.splitlines() if "│" in line}

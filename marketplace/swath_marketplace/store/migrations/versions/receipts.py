@@ -10,7 +10,6 @@ down_revision = "inputs"
 branch_labels = None
 depends_on = None
 
-_TIME = sa.DateTime(timezone=True)
 _TABLES = (
     "installation",
     "signing_key_events",
@@ -27,7 +26,6 @@ def upgrade() -> None:
         "installation",
         sa.Column("number", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("origin", sa.String(), nullable=False),
-        sa.Column("made_at", _TIME, nullable=False),
         sa.CheckConstraint("number = 1", name="ck_installation_one"),
     )
     op.create_table(
@@ -44,7 +42,6 @@ def upgrade() -> None:
         sa.Column("key_id", sa.String(), nullable=False),
         sa.Column("envelope", sa.Text(), nullable=False),
         sa.Column("leaf_sha256", sa.String(), nullable=False),
-        sa.Column("issued_at", _TIME, nullable=False),
         sa.UniqueConstraint("run_id", "sequence", name="uq_receipts_run"),
         sa.CheckConstraint("log_index >= 0 AND sequence > 0", name="ck_receipts_numbers"),
         sa.CheckConstraint("length(leaf_sha256) = 64", name="ck_receipts_leaf"),
@@ -68,7 +65,6 @@ def upgrade() -> None:
         "receipt_checkpoints",
         sa.Column("size", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("envelope", sa.Text(), nullable=False),
-        sa.Column("signed_at", _TIME, nullable=False),
         sa.CheckConstraint("size > 0", name="ck_receipt_checkpoints_size"),
     )
     _append_only()
