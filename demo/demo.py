@@ -162,11 +162,16 @@ def results_lines(run: dict[str, Any], folder: Path) -> list[str]:
 def inputs_line(run: dict[str, Any]) -> str:
     """What went in, as the run recorded it: how many assets, and the first digests."""
     seen = run["inputs"]
-    lines = [f"{one['item']}/{one['asset']} sha256:{one.get('sha256') or '?'}" for one in seen[:3]]
+    lines = [f"{_named(one)} sha256:{one.get('sha256') or '?'}" for one in seen[:3]]
     first = "".join(f"\n            {line}" for line in lines)
-    collections = ", ".join(sorted({item["collection"] for item in seen}))
+    collections = ", ".join(sorted({one["collection"] for one in seen if "collection" in one})) or "no collection"
     rest = f"\n            … `swath status {run['id']} --json` lists all" if len(seen) > 3 else ""
     return f"{len(seen)} assets of {collections}{first}{rest}"
+
+
+def _named(one: dict[str, Any]) -> str:
+    """An asset by its item; a file of no item by its path."""
+    return f"{one['item']}/{one['asset']}" if "item" in one else str(one.get("path"))
 
 
 def wallet_line(name: str, url: str, token: str) -> str:

@@ -61,6 +61,9 @@ def built(folder: Path) -> list[Environment]:
     """Environments that can be started; one that is half built has no ``environment.json`` or no interpreter."""
     found = []
     for described in sorted(folder.glob("*/environment.json")):
+        if "@" in described.parent.name:
+            # A build for one lock; the environment's own name is a link to the current one.
+            continue
         try:
             text = json.loads(described.read_text())
             python = Path(text.get("python") or described.parent / "bin" / "python")

@@ -18,8 +18,12 @@ from swath_hub.state import State
 # The rest of the operator's environment stays outside: it may hold credentials that no service needs.
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "PROJ_DATA", "GDAL_DATA")
 
-#: What a browser's session may do at a service's pages: read. An operator's may also read what is others'.
-_PAGE_SCOPES = {"quota": [Scope.READ.value, Scope.OVERSEE.value]}
+#: What a browser's session may do at a service's pages: read, with the cookie. An operator's may also read what is
+#: others'. Forms of the marketplace start runs, each with an authority of its own (`swath_service.forms`).
+_PAGE_SCOPES = {
+    "quota": [Scope.READ.value, Scope.OVERSEE.value],
+    "marketplace": [Scope.READ.value, Scope.EXECUTE.value],
+}
 
 
 def kept_environment() -> dict[str, str]:

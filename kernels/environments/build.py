@@ -3,6 +3,10 @@
 Standard library alone, because it runs before anything is installed. What is already as it should be is left alone, so
 a second call takes a fraction of a second. `environment.json` is written last: a folder without it is half built, and
 nobody uses it.
+
+FOLDER becomes a link to ``FOLDER@<first 12 digits of the lock's sha256>``, where the environment really stands: a new
+lock is built beside the older ones, so that versions published with those go on running, and a build that fails takes
+nothing away.
 """
 
 from __future__ import annotations
@@ -19,6 +23,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import places  # noqa: E402 - it stands beside this script
+
 CHECKOUT = HERE.parent.parent
 STAMP = ".swath-stamp.json"
 #: Variables that would change what uv installs, or keep bytecode from being written.
@@ -46,15 +53,17 @@ def sources() -> list[Path]:
 
 
 class Builder:
-    """Builds one environment into one folder."""
+    """Builds one environment into the folder of its lock, and lets its name point there."""
 
     def __init__(self, name: str, *, uv: str, python: str, target: Path) -> None:
-        self.name, self.uv, self.python, self.target = name, uv, python, target
+        self.name, self.uv, self.python, self.current = name, uv, python, target
         self.folder = HERE / name
         self.lock = self.folder / "requirements.lock"
         if not self.lock.is_file():
             raise BuildFailed(f"There is no environment {name!r}: {self.lock} is missing.")
-        self.interpreter = target / "bin" / "python"
+        self.lock_sha256 = hashlib.sha256(self.lock.read_bytes()).hexdigest()
+        self.target = places.place_of(target, self.lock_sha256)
+        self.interpreter = self.target / "bin" / "python"
         self.environment = {key: value for key, value in os.environ.items() if key not in _UNWANTED}
 
     def build(self) -> bool:
@@ -68,7 +77,7 @@ class Builder:
         stamp = self._stamp()
         ready = (self.target / "environment.json").is_file() and self._starts()
         if ready and stamp == wanted:
-            return False
+            return places.point(self.current, self.target)
         (self.target / "environment.json").unlink(missing_ok=True)
         if not ready or any(stamp.get(key) != wanted[key] for key in ("base", "python", "target")):
             self._install_lock()
@@ -76,6 +85,7 @@ class Builder:
         self._install_swath()
         self._describe()
         (self.target / STAMP).write_text(json.dumps(wanted, indent=1))
+        places.point(self.current, self.target)
         return True
 
     def _stamp(self) -> dict[str, str]:
@@ -125,7 +135,7 @@ class Builder:
         described = {
             "name": self.name,
             "title": title,
-            "lock_sha256": hashlib.sha256(self.lock.read_bytes()).hexdigest(),
+            "lock_sha256": self.lock_sha256,
             "python": str(self.interpreter),
         }
         partial = self.target / ".environment.json.partial"
@@ -151,13 +161,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", help="a folder beside this script, e.g. eo")
     parser.add_argument("--uv", required=True, help="the uv program")
     parser.add_argument("--python", required=True, help="the interpreter to build on")
-    parser.add_argument("--target", required=True, type=Path, help="where the environment is to stand")
+    parser.add_argument("--target", required=True, type=Path, help="a link to the environment, made or moved")
     chosen = parser.parse_args(arguments)
     uv = str(Path(chosen.uv).resolve()) if "/" in chosen.uv else chosen.uv
     try:
-        builder = Builder(chosen.name, uv=uv, python=chosen.python, target=chosen.target.resolve())
+        builder = Builder(chosen.name, uv=uv, python=chosen.python, target=chosen.target.absolute())
         built = builder.build()
-    except (BuildFailed, OSError) as error:
+    except (BuildFailed, places.Occupied, OSError) as error:
         print(f"environment {chosen.name}: {error}", file=sys.stderr)
         return 1
     if built:

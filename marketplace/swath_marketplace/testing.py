@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,18 @@ from swath_service.actor import Actor, ActorKind, Scope
 
 from swath_marketplace.api.app import make_app
 from swath_marketplace.bootstrap import Marketplace, Settings, assemble
+from swath_marketplace.criteria_files import shipped_criteria
+from swath_marketplace.domain.assessments import Assessment, Cause, Result
+from swath_marketplace.domain.clock import Clock, utc_now
+from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Run, Stage
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.fake import FakeExecutor
+from swath_marketplace.executors.fake_comparer import FakeComparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.gathering import RoundsOf
+from swath_marketplace.store.assessments import AssessmentStore
 
 PREFIX = "/services/marketplace/"
 USER_SCOPES = frozenset({Scope.READ.value, Scope.PUBLISH.value, Scope.EXECUTE.value})
@@ -148,15 +157,45 @@ class World:
 
     def app(self) -> FastAPI:
         """Its HTTP face; the reconciler works only while the application's lifespan does."""
-        return make_app(
-            context=self.made.context, reconciler=self.made.reconciler, identity=self.identity, prefix=PREFIX
-        )
+        return make_app(context=self.made.context, workers=self.made.workers, identity=self.identity, prefix=PREFIX)
 
     def run(self, run_id: str) -> Run:
         """The run as stored."""
         found = self.made.context.run_store.get(run_id)
         assert found is not None
         return found
+
+    def prove(self, path: str, level: MaturityLevel) -> None:
+        """Have the version ``owner/name@version`` assessed as if its evidence earned `level`, until a real one is."""
+        version = self.registry.version(user("ada"), path)
+        criteria, now = shipped_criteria(), datetime.now(UTC)
+        results = tuple(
+            Result(
+                level=one,
+                criterion="scripted",
+                title="What a test says",
+                met=one.rank <= level.rank,
+                told="scripted",
+                mend="" if one.rank <= level.rank else "script it",
+            )
+            for one in MaturityLevel
+        )
+        AssessmentStore(self.made.database).add(
+            Assessment(
+                algorithm_id=version.algorithm_id,
+                version_digest=version.digest,
+                sequence=0,
+                dossier_digest=None,
+                environment_lock_sha256=version.environment_lock_sha256,
+                criteria_version=criteria.version,
+                criteria_sha256=criteria.sha256,
+                cause=Cause.ROUND,
+                results=results,
+                fresh_days={},
+                green_at=now,
+                at=now,
+            )
+        )
 
     def look_until(self, run_id: str, *stages: Stage, seconds: float = 20) -> Run:
         """Let the reconciler look, in this thread, until the run is in one of `stages`; terminal by default."""
@@ -177,6 +216,9 @@ def make_world(
     database_url: str | None = None,
     quota: FakeQuotaClient | None = None,
     executor: Executor | None = None,
+    comparer: Comparer | None = None,
+    rounds: RoundsOf | None = None,
+    clock: Clock = utc_now,
     **settings: Any,
 ) -> World:
     """A marketplace in `data`; a second call on the same folder is a restarted one."""
@@ -184,7 +226,15 @@ def make_world(
     chosen = Settings(**given)
     quota = quota or FakeQuotaClient()
     executor = executor or FakeExecutor(RunFolders(data / "marketplace" / "runs"))
-    made = assemble(chosen, quota=quota, executor=executor, prefix=PREFIX)
+    made = assemble(
+        chosen,
+        quota=quota,
+        executor=executor,
+        comparer=comparer or FakeComparer(),
+        rounds=rounds,
+        clock=clock,
+        prefix=PREFIX,
+    )
     known = {name: user(name) for name in ("ada", "bob", "cyd")}
     identity = FakeIdentity({**known, "root": operator(), "robot": service()})
     return World(settings=chosen, quota=quota, made=made, identity=identity)

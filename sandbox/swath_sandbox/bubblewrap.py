@@ -31,11 +31,13 @@ _ETC = (
 #: Says on `ready_fd` that bwrap and setpriv did their part, before any code of the command runs.
 _READY = (
     'command -v -- "$1" >/dev/null || { echo "swath: cannot execute $1" >&2; exit 127; }; '
-    'echo r >&%d; exec %d>&-; exec "$@"'
+    'echo r >&%d; exec %d>&-; %sexec "$@"'
 )
+#: Waits until somebody writes a line, or nobody can any more.
+_GO = "read -r _ <&%d; exec %d<&-; "
 
 
-def command(spec: Sandbox, *, ready_fd: int | None = None) -> list[str]:
+def command(spec: Sandbox, *, ready_fd: int | None = None, go_fd: int | None = None) -> list[str]:
     """Return the arguments that start `spec` in bubblewrap; start them with ``env=dict(spec.env)``.
 
     Writes the generated files of /etc to `state_folder()`. A variable of the caller's environment that is not in
@@ -46,6 +48,9 @@ def command(spec: Sandbox, *, ready_fd: int | None = None) -> list[str]:
     ready_fd
         An inheritable descriptor below 10 on which ``r`` is written once the sandbox stands and the command is about to
         be executed.
+    go_fd
+        With `ready_fd`: an inheritable descriptor below 10 from which a line is read after that, before the command is
+        executed. At its end the command is executed all the same.
 
     Raises
     ------
@@ -57,7 +62,8 @@ def command(spec: Sandbox, *, ready_fd: int | None = None) -> list[str]:
     root = os.geteuid() == 0
     inner = [*_drop(spec)] if root else []
     if ready_fd is not None:
-        inner += ["/bin/sh", "-c", _READY % (ready_fd, ready_fd), "sh"]
+        go = _GO % (go_fd, go_fd) if go_fd is not None else ""
+        inner += ["/bin/sh", "-c", _READY % (ready_fd, ready_fd, go), "sh"]
     options = [*_namespaces(spec, root=root), *_file_system(spec), *_unset(spec)]
     if not seccomp.supported():
         return [bwrap, *options, "--", *inner, *spec.argv]
@@ -74,7 +80,7 @@ def bare_command(spec: Sandbox, *, ready_fd: int | None = None) -> list[str]:
     """
     inner = [*_drop(spec, "--pdeathsig", "KILL")] if os.geteuid() == 0 else []
     if ready_fd is not None:
-        inner += ["/bin/sh", "-c", _READY % (ready_fd, ready_fd), "sh"]
+        inner += ["/bin/sh", "-c", _READY % (ready_fd, ready_fd, ""), "sh"]
     return [*inner, *(outside(spec, word) for word in spec.argv)]
 
 

@@ -41,7 +41,7 @@ _working: list[tuple[Check, Check]] = []
 def doctor() -> list[Check]:
     """Try everything a sandbox needs, really; nothing is left behind."""
     checks = [_check_bwrap(), _check_setpriv()] if os.geteuid() == 0 else [_check_bwrap(), _check_user_namespaces()]
-    return [*checks, *_check_cgroups(), _check_seccomp()]
+    return [*checks, *_check_cgroups(), _check_seccomp(), check_watch()]
 
 
 def check_isolation(allow: Collection[Allow] = ()) -> Isolation:
@@ -166,6 +166,23 @@ def _check_seccomp() -> Check:
     detail = "the kernel has no seccomp" if known else f"there is no filter for {machine}"
     mend = "use a kernel with CONFIG_SECCOMP_FILTER" if known else "use an x86_64 or aarch64 machine"
     return Check(name="seccomp", ok=False, required=False, detail=detail, lost=lost, mend=mend)
+
+
+def check_watch() -> Check:
+    """Whether it can be seen from outside what a sandbox reads of the archive; really tried."""
+    lost = "what a run read of the archive is known only from what the run itself reports"
+    mend = "start Swath as root, on a kernel with CONFIG_FANOTIFY, in a container with CAP_SYS_ADMIN"
+    try:
+        from swath_sandbox.fanotify import Fanotify
+
+        group = Fanotify()
+        try:
+            group.watch_mount("/")
+        finally:
+            group.close()
+    except (OSError, ImportError) as error:
+        return Check(name="inputs", ok=False, required=False, detail=str(error), lost=lost, mend=mend)
+    return Check(name="inputs", ok=True, required=False, detail="what runs read is seen from outside (fanotify)")
 
 
 def _read(path: str) -> str:

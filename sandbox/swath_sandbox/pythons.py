@@ -34,6 +34,9 @@ def python_binds(python: Path, *, editable: bool = False) -> list[Path]:
     for link in _links(python):
         prefix = _prefix(link)
         wanted.append(prefix)
+        if prefix.is_symlink():
+            # Its scripts and kernels name the folder that the link leads to.
+            wanted.append(Path(os.path.realpath(prefix)))
         home = _home(prefix / "pyvenv.cfg")
         if home:
             wanted += [_prefix(hop) for hop in _links(home / python.name)]

@@ -19,10 +19,12 @@ from swath_sandbox import cgroups, hierarchies, processes, tree
 from swath_sandbox.claims import claim, limit_resources, now, say, write_json
 from swath_sandbox.errors import AlreadyStarted, GroupBusy, SandboxError, UnsafeFile
 
-READY_FD = 5
+READY_FD, GO_FD = 5, 6
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from swath_sandbox.watch import Watch
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -58,6 +60,7 @@ class Shim:
         self.stop_asked = False
         self.killed = False
         self.group: cgroups.Group | None = None
+        self.watch: Watch | None = None
         self.begun = time.monotonic()
         self.started_at = now()
         self.wake_read, wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -116,14 +119,30 @@ class Shim:
                 # Another's: nobody may reap it in our name.
                 write_json(f"{self.folder}/warden.json", {**self.record, "group": None})
                 raise
+        go_read, self.go = os.pipe2(os.O_CLOEXEC)
         warden = os.getpid()
         self.child = os.fork()
         if self.child == 0:
-            self._become_command(warden, log_write, ready_write)
-        os.close(log_write)
-        os.close(ready_write)
+            self._become_command(warden, log_write, ready_write, go_read)
+        for fd in (log_write, ready_write, go_read):
+            os.close(fd)
+        if self.job.get("watch"):
+            # While bwrap sets up the sandbox; the command itself waits until `_let_go`.
+            from swath_sandbox.watch import Watch
 
-    def _become_command(self, warden: int, log_write: int, ready_write: int) -> None:
+            self.watch = Watch(self.folder, self.job["watch"])
+
+    def _let_go(self) -> None:
+        """The sandbox stands, and its command waits for a word."""
+        self.ready = True
+        pid = self._inner() if self.watch else None
+        if self.watch and pid:
+            self.watch.begin(pid)
+        with contextlib.suppress(OSError):
+            os.write(self.go, b"\n")
+        os.close(self.go)
+
+    def _become_command(self, warden: int, log_write: int, ready_write: int, go_read: int) -> None:
         """In the forked child: join the group, then become bwrap. Never returns."""
         try:
             signal.set_wakeup_fd(-1)
@@ -133,6 +152,8 @@ class Shim:
             os.dup2(log_write, 1)
             os.dup2(log_write, 2)
             os.dup2(ready_write, READY_FD)
+            if self.job.get("watch"):
+                os.dup2(go_read, GO_FD)
             if self.group:
                 self.group.add(0)
             limit_resources(file_bytes=self.job["disk_bytes"], open_files=self.job["open_files"])
@@ -166,8 +187,11 @@ class Shim:
                 kill_at = now + 1
             times = [t for t in ((kill_at,) if self.cause else (deadline, next_disk or None)) if t is not None]
             timeout = max(0.0, min(times) - time.monotonic()) if times else None
-            for fd in select.select(list(streams), [], [], timeout)[0]:
-                if self._drain(fd):
+            watched = self.watch.fd if self.watch else None
+            for fd in select.select([*streams, *([] if watched is None else [watched])], [], [], timeout)[0]:
+                if fd == watched and self.watch:
+                    self.watch.take()
+                elif self._drain(fd):
                     streams.discard(fd)
 
     def _poll_child(self) -> int | None:
@@ -202,7 +226,8 @@ class Shim:
             except BlockingIOError:
                 return False
             if fd == self.ready_read:
-                self.ready = self.ready or bool(data)
+                if data and not self.ready:
+                    self._let_go()
             elif fd == self.log_read:
                 self._keep(data)
             if not data:
@@ -221,15 +246,22 @@ class Shim:
         """SIGTERM the command itself, not bwrap around it; whether there is reason to wait for it."""
         if not self.job["grace_seconds"] or not self.ready:
             return False
+        pid = self._inner()
+        if not pid:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        return True
+
+    def _inner(self) -> int | None:
+        """The command itself, below bwrap and its init."""
         pid = self.child
         for _ in range(2 if self.job["bwrap"] else 0):
             children = processes.children(pid)
             if not children:
-                return False
+                return None
             pid = children[0]
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        return True
+        return pid
 
     def _kill(self) -> None:
         self.killed = True
@@ -253,6 +285,8 @@ class Shim:
                 self.group.kill_all()
             self._drain(self.ready_read)
             self._drain(self.log_read)
+            if self.watch:
+                self.watch.end()
         if self.group:
             usage = self.group.usage()
             self.group.remove()

@@ -126,6 +126,8 @@ class Job:
         On a stop or the time limit, SIGTERM to the command and this long to end before everything is killed.
     disk_bytes, disk_paths
         Cap on what the files below `disk_paths` take together, reason ``disk-limit``. Also the largest single file.
+    watch
+        Of a folder inside, which files are opened is recorded in WARDEN_DIR/served.jsonl, where that is possible.
     log_bytes
         Of the command's stdout and stderr this much is kept in WARDEN_DIR/stderr.log; the rest is read and dropped.
     allow
@@ -142,6 +144,7 @@ class Job:
     disk_files: int = 200_000
     log_bytes: int = 4 * MIB
     open_files: int = 4096
+    watch: str | None = None
     allow: frozenset[Allow] = frozenset()
 
 

@@ -108,9 +108,13 @@ def prepare(folder: Path, job: Job) -> None:
     """
     isolation = check_isolation(job.allow)
     spec = job.sandbox
-    build = command if isolation.bwrap else bare_command
+    # Without bubblewrap there is no mount of its own to watch.
+    watched = job.watch if isolation.bwrap else None
     record = {
-        "argv": build(spec, ready_fd=shim.READY_FD),
+        "argv": command(spec, ready_fd=shim.READY_FD, go_fd=shim.GO_FD if watched else None)
+        if isolation.bwrap
+        else bare_command(spec, ready_fd=shim.READY_FD),
+        "watch": watched,
         "env": {name: value if isolation.bwrap else outside(spec, value) for name, value in spec.env.items()},
         "cwd": "/" if isolation.bwrap else outside(spec, spec.cwd),
         "bwrap": isolation.bwrap,

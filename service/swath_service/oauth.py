@@ -11,10 +11,7 @@ import base64
 import hashlib
 import os
 import secrets
-import time
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -24,13 +21,11 @@ from fastapi.responses import RedirectResponse, Response
 from swath_service.actor import Actor
 from swath_service.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from swath_service.identity import Identity, current_actor, token_of
+from swath_service.kept import Kept
 from swath_service.settings import SettingMissing
-
-T = TypeVar("T")
 
 SESSION_SECONDS = 8 * 3600
 _SIGN_IN_SECONDS = 600
-_KEPT = 10_000
 
 
 class SignInNeeded(Unauthenticated):
@@ -86,38 +81,6 @@ class OAuthSettings:
         )
 
 
-class _Kept(Generic[T]):
-    """A bounded store of values that expire, found by unguessable names."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._values: OrderedDict[str, tuple[float, T]] = OrderedDict()
-
-    def add(self, value: T) -> str:
-        name = secrets.token_urlsafe(32)
-        while len(self._values) >= _KEPT:
-            self._values.popitem(last=False)
-        # Kept under a digest: a lookup's time then tells nothing of a name that somebody guesses at.
-        self._values[_digest(name)] = (time.monotonic() + self._seconds, value)
-        return name
-
-    def get(self, name: str) -> T | None:
-        kept = self._values.get(_digest(name))
-        if kept is None or kept[0] < time.monotonic():
-            self._values.pop(_digest(name), None)
-            return None
-        return kept[1]
-
-    def pop(self, name: str) -> T | None:
-        value = self.get(name)
-        self._values.pop(_digest(name), None)
-        return value
-
-
-def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class _Attempt:
     verifier: str
@@ -138,8 +101,8 @@ class BrowserSessions:
     def __init__(self, settings: OAuthSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._transport = transport
-        self._attempts: _Kept[_Attempt] = _Kept(_SIGN_IN_SECONDS)
-        self._sessions: _Kept[str] = _Kept(SESSION_SECONDS)
+        self._attempts: Kept[_Attempt] = Kept(_SIGN_IN_SECONDS)
+        self._sessions: Kept[str] = Kept(SESSION_SECONDS)
         self._session_cookie = f"swath-{settings.name}-session"
         self._state_cookie = f"swath-{settings.name}-sign-in"
 
@@ -158,15 +121,19 @@ class BrowserSessions:
 
     async def actor(self, request: Request) -> Actor | None:
         """Who the request's session stands for; ``None`` when it has none, or the hub signed its owner out."""
-        name = request.cookies.get(self._session_cookie, "")
-        token = self._sessions.get(name) if name else None
+        token = self.token(request)
         if token is None:
             return None
         identity: Identity = request.app.state.identity
         actor = await identity.actor_for(token)
         if actor is None:
-            self._sessions.pop(name)
+            self._sessions.pop(request.cookies.get(self._session_cookie, ""))
         return actor
+
+    def token(self, request: Request) -> str | None:
+        """The hub's token of the request's session."""
+        name = request.cookies.get(self._session_cookie, "")
+        return self._sessions.get(name) if name else None
 
     def sign_in_location(self, request: Request) -> str:
         """Address that signs a browser in and brings it back to what it asked for."""

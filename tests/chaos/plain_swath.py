@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -114,6 +115,8 @@ class PlainSwath:
             "LANG": "C.UTF-8",
             "HOME": os.environ.get("HOME", "/tmp"),
             "SWATH_DATA": str(self.data),
+            # The environment is the same every time: its files are read once.
+            "SWATH_MARKETPLACE_FILE_HASHES": str(Path(tempfile.gettempdir()) / f"swath-hashes-{os.geteuid()}.sqlite"),
             "SWATH_QUOTA_URL": self.url("quota"),
             "SWATH_MARKETPLACE_SLOTS_CPUS": str(self._slots_cpus),
             "SWATH_MARKETPLACE_LEASE_SECONDS": "5",

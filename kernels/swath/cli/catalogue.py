@@ -52,14 +52,21 @@ def validate(notebook: Notebook, as_json: AsJson = False) -> None:
 
 
 def publish(
-    notebook: Notebook,
+    notebook: Annotated[
+        Path,
+        typer.Argument(metavar="NOTEBOOK|FOLDER", help="The saved .ipynb file, or a folder with notebook.ipynb in it."),
+    ],
     version: Annotated[str | None, typer.Option(help="In place of the version in the notebook's metadata.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Publish a notebook as a version of an algorithm."""
+    """Publish a notebook as a version of an algorithm.
+
+    Of a folder the other files (README.md, scenarios/, references/, ...) are put beside the version.
+    """
     done = catalogue.publish(session.connection(), notebook, version=version)
     if as_json:
-        print_json({**done.data, "created": done.created, "findings": [dict(one) for one in done.findings]})
+        told = {**done.data, "created": done.created, "findings": [dict(one) for one in done.findings]}
+        print_json({**told, "dossier": dict(done.dossier)} if done.dossier else told)
         return
     print(done.verdict)
     if done.findings:
@@ -101,6 +108,7 @@ def show(algorithm: Named, as_json: AsJson = False) -> None:
             ("environment", (version.get("environment") or {}).get("name", "")),
             ("resources", _resources_words(version.get("resources") or {})),
             ("digest", version.get("digest") or ""),
+            ("maturity", version.get("maturity") or ""),
             ("published", time_text(version.get("published_at"))),
             ("yanked", version.get("yank_reason") or ""),
             ("versions", ", ".join(_version_words(one) for one in whole.get("versions") or ())),

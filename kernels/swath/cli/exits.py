@@ -10,6 +10,7 @@ class Exit(IntEnum):
 
     OK = 0
     RUN_FAILED = 1
+    DIFFERS = 1
     USAGE = 2
     NOT_SIGNED_IN = 3
     REFUSED = 4
@@ -22,8 +23,8 @@ class Exit(IntEnum):
 
 MEANINGS: dict[Exit, str] = {
     Exit.OK: "done",
-    Exit.RUN_FAILED: "the run failed or was canceled; or an unforeseen error",
-    Exit.USAGE: "wrong arguments, or a package this command needs is missing",
+    Exit.RUN_FAILED: "the run failed or was canceled; two results differ; or an unforeseen error",
+    Exit.USAGE: "wrong arguments; a package this command needs is missing; or two results that cannot be compared",
     Exit.NOT_SIGNED_IN: "not signed in, or the token does not allow it",
     Exit.REFUSED: "refused by a quota, a rate limit or the wallet",
     Exit.INVALID: "invalid input: notebook, parameters or a result that is not intact",

@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -125,6 +125,8 @@ class PublishedVersion:
     """Warnings: nothing that kept it from being published."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """The version as the server tells it."""
+    dossier: Mapping[str, Any] = field(default_factory=dict)
+    """What stands beside it now, as the server tells it; empty when a notebook alone was published."""
 
     def __str__(self) -> str:
         return f"{self.owner}/{self.name}@{self.version}"
@@ -132,7 +134,12 @@ class PublishedVersion:
     @property
     def verdict(self) -> str:
         """One line: what is published now."""
-        return clean(f"{'published' if self.created else 'published before, unchanged'}: {self} ({self.digest})")
+        told = f"{'published' if self.created else 'published before, unchanged'}: {self} ({self.digest})"
+        if self.dossier:
+            files, scenarios = len(self.dossier.get("files", ())), len(self.dossier.get("scenarios", ()))
+            state = "new" if self.dossier.get("created") else "unchanged"
+            told += f"\nbeside it: {files} files, {scenarios} scenarios ({state})"
+        return clean(told)
 
     def __repr__(self) -> str:
         return f"{self.verdict}\n{Findings(found=self.findings)!r}" if self.findings else self.verdict
@@ -244,8 +251,19 @@ def read_notebook_file(path: str | Path) -> dict[str, Any]:
 
 
 def publish(api: Api, notebook_path: str | Path, *, version: str | None = None) -> PublishedVersion:
-    """Publish the notebook in a file; see `swath.publish`."""
-    body: dict[str, Any] = {"notebook": read_notebook_file(notebook_path)}
+    """Publish the notebook in a file, or a folder with what stands beside it; see `swath.publish`."""
+    from swath.client import dossiers
+    from swath.scenario_files import NOTEBOOK
+
+    folder = Path(notebook_path).expanduser()
+    if not folder.is_dir():
+        return _publish_notebook(api, folder, version=version)
+    published = _publish_notebook(api, folder / NOTEBOOK, version=version)
+    return replace(published, dossier=dossiers.put(api, published, folder))
+
+
+def _publish_notebook(api: Api, file: Path, *, version: str | None) -> PublishedVersion:
+    body: dict[str, Any] = {"notebook": read_notebook_file(file)}
     if version is not None:
         body["version"] = version
     # The same notebook again is the same version: safe to repeat.

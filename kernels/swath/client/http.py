@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -88,6 +88,7 @@ class Api:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
         repeatable: bool | None = None,
     ) -> httpx.Response:
         """Send a request and return its successful answer.
@@ -96,6 +97,8 @@ class Api:
         ----------
         path
             Below the hub's address.
+        files
+            Names and contents, sent as parts called ``files`` of a form.
         repeatable
             Whether sending it twice has the effect of sending it once; by default told by the method. A request that
             never reached the server is repeated in any case.
@@ -107,9 +110,10 @@ class Api:
         """
         again = method in _SAFE if repeatable is None else repeatable
         query = {name: value for name, value in (params or {}).items() if value is not None}
+        parts = [("files", (name, content)) for name, content in files] or None
         for pause in (*PAUSES, None):
             try:
-                response = self._http.request(method, path, json=json, params=query, headers=headers)
+                response = self._http.request(method, path, json=json, files=parts, params=query, headers=headers)
             except httpx.TransportError as error:
                 if pause is None or not (again or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)):
                     raise self._unreachable(error) from error

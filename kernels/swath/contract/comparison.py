@@ -171,6 +171,12 @@ class Comparison:
         )
 
 
+def one_sided(*, found: bool) -> Comparison:
+    """What is told of an output that only one of two sides has: with `found` the one that is compared."""
+    message = "only the found side has it" if found else "the found side does not have it"
+    return Comparison(verdict=Verdict.DIFFERS, kind="bytes", message=message)
+
+
 def worst(comparisons: Mapping[str, Comparison]) -> Verdict:
     """The verdict over several outputs: the worst of theirs; without any there is nothing to say."""
     order = list(Verdict)

@@ -1,4 +1,4 @@
-"""Prices of added value and maturity over HTTP."""
+"""Prices of added value over HTTP."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
-from swath_marketplace.api.bodies import MaturityBody, PriceBody
+from swath_marketplace.api.algorithms import Name, Owner
+from swath_marketplace.api.bodies import PriceBody
 from swath_marketplace.api.context import Caller, Services
 from swath_marketplace.domain.added_value import AddedValuePrice
 from swath_marketplace.domain.clock import iso
-from swath_marketplace.domain.maturity import MaturityMark
 from swath_marketplace.services.added_value import PriceBook
 
 router = APIRouter(tags=["added value"])
@@ -36,22 +35,6 @@ def set_price(owner: Owner, name: Name, *, body: PriceBody, actor: Caller, servi
     return _book(book)
 
 
-@router.get("/algorithms/{owner}/{name}/versions/{version}/maturity")
-def maturity(owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services) -> dict[str, Any]:
-    """How mature a version is, and every mark that it was given."""
-    level, marks = services.added_values.marks_of(actor, f"{owner}/{name}@{version}")
-    return {"level": level.value, "marks": [_mark(mark) for mark in marks]}
-
-
-@router.put("/algorithms/{owner}/{name}/versions/{version}/maturity")
-def mark(
-    owner: Owner, name: Name, *, version: Version, body: MaturityBody, actor: Caller, services: Services
-) -> dict[str, Any]:
-    """Set how mature a version is. Operators only."""
-    path = f"{owner}/{name}@{version}"
-    return _mark(services.added_values.mark(actor, path, level=body.level, reason=body.reason))
-
-
 def _book(book: PriceBook) -> dict[str, Any]:
     return {
         "algorithm": book.algorithm,
@@ -68,15 +51,4 @@ def _price(price: AddedValuePrice) -> dict[str, Any]:
         "set_by": price.set_by,
         "set_at": iso(price.set_at),
         "effective_at": iso(price.effective_at),
-    }
-
-
-def _mark(mark: MaturityMark) -> dict[str, Any]:
-    return {
-        "number": mark.sequence,
-        "digest": mark.digest,
-        "level": mark.level.value,
-        "reason": mark.reason,
-        "set_by": mark.set_by,
-        "at": iso(mark.at),
     }

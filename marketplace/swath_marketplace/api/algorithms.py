@@ -67,7 +67,7 @@ def search(
 ) -> dict[str, Any]:
     """Algorithms in which every word of `q` occurs."""
     found, total = services.registry.search(actor, text=q, owner=owner, limit=limit, offset=offset)
-    items = [services.shapes.algorithm(algorithm) for algorithm in found]
+    items = services.shapes.algorithms(found)
     return services.shapes.page("algorithms", items, total=total, limit=limit, offset=offset)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
@@ -12,21 +13,42 @@ from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
 
-from swath_marketplace.api import added_value, algorithms, runs
+from swath_marketplace.api import (
+    added_value,
+    algorithms,
+    comparisons,
+    dossiers,
+    inventories,
+    lineage,
+    maturity,
+    receipts,
+    reproductions,
+    rounds,
+    runs,
+)
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
-from swath_marketplace.services.reconciler import Reconciler
 
 
-def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, prefix: str) -> FastAPI:
-    """The application under `prefix`; while it is up, the reconciler works."""
+class Worker(Protocol):
+    """Something that works in a thread of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity, prefix: str) -> FastAPI:
+    """The application under `prefix`; while it is up, the workers work. They are stopped the last one first."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(reconciler.start)
+        for worker in workers:
+            await run_in_threadpool(worker.start)
         yield
-        await run_in_threadpool(reconciler.stop)
+        for worker in reversed(workers):
+            await run_in_threadpool(worker.stop)
 
     app = create_app(
         title="Swath marketplace",
@@ -52,6 +74,19 @@ def make_app(*, context: Context, reconciler: Reconciler, identity: Identity, pr
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
-    for router in (added_value.router, algorithms.router, runs.router):
+    for router in (
+        maturity.router,
+        receipts.router,
+        added_value.router,
+        algorithms.router,
+        comparisons.router,
+        dossiers.router,
+        inventories.router,
+        maturity.router,
+        lineage.router,
+        reproductions.router,
+        rounds.router,
+        runs.router,
+    ):
         app.include_router(router, prefix=base)
     return app

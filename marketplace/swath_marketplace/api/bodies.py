@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.maturity import MaturityLevel
+from swath_marketplace.domain.reviews import LEAST_CHARACTERS, MOST_CHARACTERS, ReviewKind, ReviewVerdict
 
 
 class _Body(BaseModel):
@@ -47,10 +48,19 @@ class PriceBody(_Body):
 
 
 class MaturityBody(_Body):
-    """How mature a version is."""
+    """How mature a version may be at most."""
 
     level: MaturityLevel
     reason: str = Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")
+
+
+class ReviewBody(_Body):
+    """What somebody says of a version."""
+
+    kind: ReviewKind
+    verdict: ReviewVerdict
+    text: str = Field(min_length=LEAST_CHARACTERS, max_length=MOST_CHARACTERS, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$")
+    """What was looked at, and why the verdict is what it is."""
 
 
 class RunBody(_Body):
@@ -61,3 +71,9 @@ class RunBody(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
     budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
     """The most that the run may cost: it caps what is held."""
+
+
+class KeyReasonBody(_Body):
+    """Why a signing key is rotated or revoked; it is published."""
+
+    reason: str = Field(min_length=3, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.fairness import Forecast
+from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Checkpoint, OutputFile, Run
 from swath_marketplace.services.holds import Offer
+
+
+class Levels(Protocol):
+    """Where the levels of versions come from."""
+
+    def levels_of(self, versions: Iterable[AlgorithmVersion]) -> Mapping[tuple[str, str], MaturityLevel]:
+        """The level of each version now, by algorithm and digest."""
+        ...
 
 
 class Shapes:
     """Shapes answers; links stand under `prefix`."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, maturity: Levels) -> None:
         self._base = prefix.rstrip("/")
+        self._maturity = maturity
+
+    @property
+    def base(self) -> str:
+        """What links begin with."""
+        return self._base
 
     def environment(self, environment: Environment) -> dict[str, Any]:
         """An environment; where it lies on this machine is nobody's business."""
@@ -26,11 +42,13 @@ class Shapes:
         """A version."""
         here = f"{self._algorithm_path(version.owner, version.name)}/versions/{quote(version.version, safe='')}"
         meta = version.metadata
+        level = self._maturity.levels_of([version])[version.algorithm_id, version.digest]
         return {
             "owner": version.owner,
             "name": version.name,
             "version": version.version,
             "digest": version.digest,
+            "maturity": level.value,
             "title": meta.get("title"),
             "summary": meta.get("summary"),
             "license": meta.get("license"),
@@ -42,12 +60,36 @@ class Shapes:
             "published_at": iso(version.published_at),
             "yanked_at": iso(version.yanked_at),
             "yank_reason": version.yank_reason,
-            "links": {"self": here, "notebook": f"{here}/notebook", "schema": f"{here}/schema"},
+            "links": {
+                "self": here,
+                "notebook": f"{here}/notebook",
+                "schema": f"{here}/schema",
+                "maturity": f"{here}/maturity",
+            },
         }
 
-    def algorithm(self, algorithm: Algorithm, *, whole: bool = False) -> dict[str, Any]:
-        """An algorithm; with all its versions when `whole`."""
+    def algorithms(self, found: Sequence[Algorithm]) -> list[dict[str, Any]]:
+        """Algorithms of a list, each with the level of its latest version."""
+        levels = self._maturity.levels_of(one.latest for one in found if one.latest)
+        return [self.algorithm(one, levels=levels) for one in found]
+
+    def algorithm(
+        self,
+        algorithm: Algorithm,
+        *,
+        whole: bool = False,
+        levels: Mapping[tuple[str, str], MaturityLevel] | None = None,
+    ) -> dict[str, Any]:
+        """An algorithm; with all its versions when `whole`.
+
+        Parameters
+        ----------
+        levels
+            Of its versions, where they were asked for already.
+        """
         latest = algorithm.latest
+        if levels is None:
+            levels = self._maturity.levels_of([*algorithm.versions, *([latest] if latest else [])])
         told: dict[str, Any] = {
             "owner": algorithm.owner,
             "name": algorithm.name,
@@ -55,6 +97,7 @@ class Shapes:
             "summary": algorithm.summary,
             "keywords": list(algorithm.keywords),
             "latest_version": latest.version if latest else None,
+            "maturity": levels[latest.algorithm_id, latest.digest].value if latest else None,
             "created_at": iso(algorithm.created_at),
             "updated_at": iso(algorithm.updated_at),
             "links": {"self": self._algorithm_path(algorithm.owner, algorithm.name)},
@@ -66,6 +109,7 @@ class Shapes:
                 {
                     "version": version.version,
                     "digest": version.digest,
+                    "maturity": levels[version.algorithm_id, version.digest].value,
                     "published_at": iso(version.published_at),
                     "yanked_at": iso(version.yanked_at),
                     "yank_reason": version.yank_reason,
@@ -97,6 +141,7 @@ class Shapes:
             "version": run.version,
             "digest": run.digest,
             "caller": run.caller,
+            "purpose": run.purpose.value,
             "status": run.status.value,
             "progress": round(run.progress, 4),
             "parameters": dict(run.parameters),
@@ -117,17 +162,39 @@ class Shapes:
             "ended_at": iso(run.ended_at),
             "outputs": [self.output(run, output) for output in run.outputs] if run.terminal else [],
             "inputs": [dict(item) for item in run.inputs],
+            "observation": dict(run.observation) if run.observation else None,
+            "environment": dict(run.environment) if run.environment else None,
             "links": {
                 "self": here,
                 "events": f"{here}/events",
                 "log": f"{here}/log",
                 "results": f"{here}/results",
+                "receipt": f"{here}/receipt",
+                "lineage": f"{here}/lineage",
+                "reproductions": f"{here}/reproductions",
             },
         }
 
     def output(self, run: Run, output: OutputFile) -> dict[str, Any]:
         """One output of a run."""
-        return {**output.as_dict(), "href": f"{self._base}/runs/{run.id}/results/{output.name}"}
+        return {**output.as_dict(), "href": self.result_path(run.id, output.name)}
+
+    def result_path(self, run_id: str, name: str) -> str:
+        """Where an output is."""
+        return f"{self._base}/runs/{run_id}/results/{name}"
+
+    def archive_item_path(self, collection: str, item: str) -> str:
+        """Where the archive next door has an item."""
+        beside = self._base.rpartition("/")[0]
+        return f"{beside}/archive/collections/{quote(collection, safe='')}/items/{quote(item, safe='')}"
+
+    def below(self, path: str) -> str:
+        """The address of `path` below this service's."""
+        return f"{self._base}/{path}"
+
+    def receipt_path(self, run_id: str) -> str:
+        """Where a run's receipt is."""
+        return f"{self._base}/runs/{run_id}/receipt"
 
     def page(self, name: str, items: list[dict[str, Any]], *, total: int, limit: int, offset: int) -> dict[str, Any]:
         """A page of a list; `next_offset` is where the following page begins, null at the end."""

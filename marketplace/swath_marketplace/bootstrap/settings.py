@@ -49,8 +49,16 @@ class Settings(BaseSettings):
     """A caller who waited so long, and got nothing since, is served before all others."""
     checkpoint_grace_seconds: float = Field(default=30, ge=0, le=3600)
     """From the request to checkpoint, when a run's credits end, to its stop; what is held covers it."""
+    file_hashes: Path | None = None
+    """Where hashes of files that did not change are remembered; by default in the data folder. A cache."""
     run_disk_mb: int = Field(default=10_240, ge=1)
     """Most that one run may write."""
+    comparer_environment: str = "eo"
+    """Environment whose library compares results; where it is not built, the first one that is."""
+    comparer_memory_mb: int = Field(default=2048, ge=256)
+    """Most that one comparison may take; it stands beside the slots of runs."""
+    comparer_seconds: float = Field(default=180, gt=0, le=3600)
+    """Most that the comparison of one output may take."""
     lease_seconds: float = Field(default=15, gt=0, le=600)
     """How long a run waits for a reconciler that went silent."""
     allow_no_bwrap: bool = Field(default=False, validation_alias=AliasChoices("SWATH_ALLOW_NO_BWRAP"))
@@ -61,6 +69,16 @@ class Settings(BaseSettings):
         default=None, repr=False, validation_alias=AliasChoices("SWATH_MARKETPLACE_RATES_URL", "SWATH_RATES_URL")
     )
     """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
+    benchmark_hours: float = Field(default=24, ge=0, le=24 * 30)
+    """After so long each listed version's scenarios are run again; 0: only when its author or an operator asks."""
+    benchmark_delay_minutes: float = Field(default=5, ge=0, le=24 * 60)
+    """After its start the service waits so long before it looks which versions are due."""
+    criteria: Path | None = None
+    """A criteria file of one's own for maturity; by default the newest that comes with Swath."""
+    reviewers: str = Field(default="", max_length=10_000)
+    """Names, with commas between, of users whose reviews count, besides operators'."""
+    marks_raise: bool = False
+    """Whether an operator's mark may raise a version's level above what its evidence shows."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def url(self) -> str:
@@ -70,10 +88,18 @@ class Settings(BaseSettings):
         path = (self.data / "marketplace" / "marketplace.sqlite").absolute()
         return URL.create("sqlite", database=str(path)).render_as_string()
 
+    def file_hashes_path(self) -> Path:
+        """Where hashes of files are remembered."""
+        return (self.file_hashes or self.data / "cache" / "file-hashes.sqlite").absolute()
+
     def allow(self) -> frozenset[Allow]:
         """What the operator gave up of the sandbox."""
         given = {Allow.NO_BWRAP: self.allow_no_bwrap, Allow.NO_CGROUPS: self.allow_no_cgroups}
         return frozenset(allow for allow, wanted in given.items() if wanted)
+
+    def reviewer_names(self) -> frozenset[str]:
+        """Whose reviews count, besides operators'."""
+        return frozenset(name for one in self.reviewers.split(",") if (name := one.strip()))
 
     def rules(self) -> Rules:
         """How fairness counts."""

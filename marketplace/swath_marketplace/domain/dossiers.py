@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from swath.contract.digest import canonical_json, sha256_bytes
 from swath.contract.scenarios import Scenario
 
 
@@ -25,3 +26,8 @@ class Dossier:
     scenarios: tuple[Scenario, ...]
     put_by: str
     put_at: datetime
+
+
+def dossier_digest(files: Mapping[str, str]) -> str:
+    """What makes two dossiers the same: ``sha256:<hex>`` over the paths and the sha256 of each file."""
+    return f"sha256:{sha256_bytes(canonical_json({'format': 'swath-dossier-1', 'files': dict(files)}))}"

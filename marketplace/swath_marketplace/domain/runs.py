@@ -58,6 +58,21 @@ class Desired(StrEnum):
     CANCELED = "canceled"
 
 
+class RunPurpose(StrEnum):
+    """What a run is made for."""
+
+    CALL = "call"
+    """Somebody wants its results."""
+    BENCHMARK = "benchmark"
+    """The platform looks whether the version does what its scenarios say, and pays."""
+    REPRODUCTION = "reproduction"
+    """Somebody looks whether an earlier run brings the same back."""
+
+
+#: The caller of benchmarks: no user, with a wallet and a tier of its own.
+PLATFORM = "platform"
+
+
 class SettlementKind(StrEnum):
     """What became of a run's hold."""
 
@@ -232,7 +247,12 @@ class Run:
     """What the settlement took, at most the quote; known once it is settled or refused."""
     outputs: tuple[OutputFile, ...] = ()
     inputs: tuple[Mapping[str, Any], ...] = ()
-    """What the run read of the archive, as it reported."""
+    """What the run read of the archive: as it was served, and as the run itself reported."""
+    observation: Mapping[str, Any] | None = None
+    """How its inputs were observed; known once it was collected, ``None`` for a run from before they were."""
+    environment: Mapping[str, Any] | None = None
+    """What was installed when it started: ``name``, ``lock_sha256``, ``inventory_sha256`` and ``python``, the latter
+    two ``None`` where nobody could look; ``changed`` when that was another thing at its end."""
     checkpoint: Checkpoint | None = None
     """Set while it runs, once, when it is asked to save what it has."""
     queued_at: datetime | None = None
@@ -250,6 +270,7 @@ class Run:
     """The most that its caller lets it cost."""
     ceiling_millicredits: int | None = None
     """The most that its version's limits let it cost; ``None`` for a run from before there were quotes."""
+    purpose: RunPurpose = RunPurpose.CALL
     generation: int = 0
     """Fencing token: a writer that has lost the lease finds another number here and writes nothing."""
 

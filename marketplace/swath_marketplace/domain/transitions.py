@@ -96,9 +96,9 @@ def with_handle(run: Run, handle: Mapping[str, Any]) -> Run:
     return _enter(run, run.stage, handles={**run.handles, **handle})
 
 
-def started(run: Run, *, at: datetime) -> Run:
-    """Its process is there and every handle is saved."""
-    return _enter(run, Stage.RUNNING, started_at=run.started_at or at)
+def started(run: Run, *, at: datetime, environment: Mapping[str, Any] | None = None) -> Run:
+    """Its process is there and every handle is saved; `environment` is what is installed there."""
+    return _enter(run, Stage.RUNNING, started_at=run.started_at or at, environment=run.environment or environment)
 
 
 def hold_extended(run: Run, amount: int) -> Run:
@@ -125,6 +125,8 @@ def ended(
     usage: Usage,
     outputs: tuple[OutputFile, ...],
     inputs: tuple[Mapping[str, Any], ...] = (),
+    observation: Mapping[str, Any] | None = None,
+    environment: Mapping[str, Any] | None = None,
 ) -> Run:
     """How it ended and what it used is decided; what that costs is decided by the settlement."""
     return _enter(
@@ -136,6 +138,8 @@ def ended(
         usage=usage,
         outputs=outputs,
         inputs=inputs,
+        observation=observation,
+        environment=environment or run.environment,
         progress=1.0 if ending.outcome is RunStatus.FINISHED else run.progress,
     )
 

@@ -158,6 +158,7 @@ class LocalExecutor:
             grace_seconds=settings.grace_seconds,
             disk_bytes=settings.disk_bytes,
             disk_paths=[folder.out],
+            watch=_ARCHIVE if settings.archive else None,
             allow=settings.allow,
         )
 

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from swath.contract.interface import Interface
-from swath.contract.semver import VersionRange
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden, Invalid
 
@@ -16,10 +15,10 @@ from swath_marketplace.domain.added_value import AddedValue, AddedValuePrice, Pe
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import NotMature
-from swath_marketplace.domain.maturity import EARNING_FROM, LOWEST, MaturityLevel, MaturityMark, MaturitySource
+from swath_marketplace.domain.maturity import EARNING_FROM, LOWEST, MaturitySource
 from swath_marketplace.domain.references import parse_reference
 from swath_marketplace.services.registry import Registry
-from swath_marketplace.store.added_value import MarkStore, PriceStore
+from swath_marketplace.store.added_value import PriceStore
 
 #: How long ahead a price may be announced.
 _AHEAD = timedelta(days=366)
@@ -37,14 +36,11 @@ class PriceBook:
 
 
 class AddedValues:
-    """Prices and maturity, for whoever may see or set them."""
+    """Prices, for whoever may see or set them."""
 
-    def __init__(
-        self, *, registry: Registry, prices: PriceStore, marks: MarkStore, maturity: MaturitySource, clock: Clock
-    ) -> None:
+    def __init__(self, *, registry: Registry, prices: PriceStore, maturity: MaturitySource, clock: Clock) -> None:
         self._registry = registry
         self._prices = prices
-        self._marks = marks
         self._maturity = maturity
         self._clock = clock
 
@@ -110,37 +106,6 @@ class AddedValues:
         """
         return self._book(self._registry.get(actor, parse_reference(path).path))
 
-    def mark(self, actor: Actor, path: str, *, level: MaturityLevel, reason: str) -> MaturityMark:
-        """Set the level of one version. For operators.
-
-        Raises
-        ------
-        Forbidden, NotFound, Invalid
-        """
-        actor.require(Scope.ADMINISTER)
-        version = self._exact(actor, path)
-        return self._marks.add(
-            MaturityMark(
-                algorithm_id=version.algorithm_id,
-                digest=version.digest,
-                sequence=0,
-                level=level,
-                reason=reason,
-                set_by=actor.name,
-                at=self._clock(),
-            )
-        )
-
-    def marks_of(self, actor: Actor, path: str) -> tuple[MaturityLevel, Sequence[MaturityMark]]:
-        """The level of a version, and every mark that it was given.
-
-        Raises
-        ------
-        NotFound
-        """
-        version = self._registry.version(actor, path)
-        return self._maturity.level_of(version), self._marks.of(version)
-
     def agreed(self, version: AlgorithmVersion, parameters: Mapping[str, Any], *, caller: str) -> AddedValue | None:
         """What a run of `version` that `caller` makes now would agree to; ``None`` where nothing is asked of it.
 
@@ -193,19 +158,9 @@ class AddedValues:
                 code="not-mature",
                 message=f"added value may be asked from {EARNING_FROM.value!r} on;"
                 f" the most mature version of {algorithm.owner}/{algorithm.name} is {level.value!r}",
-                mend="have a version assessed first",
+                mend="see what is missing: swath maturity OWNER/NAME",
                 extra={"needed": EARNING_FROM.value, "level": level.value},
             )
-
-    def _exact(self, actor: Actor, path: str) -> AlgorithmVersion:
-        reference = parse_reference(path)
-        try:
-            exact = VersionRange.parse(reference.range).exact
-        except ValueError:
-            exact = None
-        if exact is None:
-            raise Invalid(code="not-a-version", message="a mark names one exact version", mend="for example 1.2.0")
-        return self._registry.version(actor, path)
 
 
 def _check(per: Per | None, *, millicredits: int, effective_at: datetime | None, now: datetime) -> None:

@@ -12,18 +12,18 @@ from typing import Any
 from swath.contract.fields import ContractError
 from swath.contract.interface import GIVEN_OUTPUTS, Interface
 from swath.contract.run import Ending as ReportedEnding
-from swath.contract.run import InputRecord, OutputRecord, RunReport
+from swath.contract.run import OutputRecord, RunReport
 
 from swath_marketplace.domain.endings import Claim, Ending, ProcessEnd, judge
 from swath_marketplace.domain.runs import Desired, ErrorInfo, OutputFile, Run, Usage
 from swath_marketplace.run_folder import RunFolder, RunFolders
 from swath_marketplace.services.events import writable
+from swath_marketplace.services.inputs import InputObserver
 from swath_marketplace.store.algorithms import AlgorithmStore
 
 log = logging.getLogger(__name__)
 
 _MAX_REPORT_BYTES = 8 << 20
-_MAX_INPUTS = 10_000
 _MAX_OUTPUTS = 1_000
 _MAX_TEXT = 20_000
 _MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,64}/[a-z0-9.+-]{1,64}(?:; ?[a-z0-9-]{1,32}=[a-z0-9.-]{1,64}){0,4}", re.I)
@@ -37,13 +37,15 @@ class Collected:
     usage: Usage
     outputs: tuple[OutputFile, ...]
     inputs: tuple[Mapping[str, Any], ...]
+    observation: Mapping[str, Any] | None = None
 
 
 class Collector:
     """Collects a run once all its processes are gone; may be repeated after a crash, with the same answer."""
 
-    def __init__(self, *, folders: RunFolders, algorithms: AlgorithmStore) -> None:
+    def __init__(self, *, folders: RunFolders, algorithms: AlgorithmStore, inputs: InputObserver) -> None:
         self._folders = folders
+        self._inputs = inputs
         self._algorithms = algorithms
 
     def collect(self, run: Run, end: ProcessEnd | None) -> Collected:
@@ -62,11 +64,13 @@ class Collector:
             declared=declared,
             found={output.name for output in outputs},
         )
+        observed = self._inputs.observe(run, folder, report.inputs if report else ())
         return Collected(
             ending=ending,
             usage=_usage(run, end),
             outputs=outputs,
-            inputs=_inputs(report.inputs if report else ()),
+            inputs=observed.inputs,
+            observation=observed.how,
         )
 
     def _declared(self, run: Run) -> list[str]:
@@ -148,11 +152,4 @@ def _usage(run: Run, end: ProcessEnd | None) -> Usage:
         wall_seconds=end.wall_seconds,
         memory_mb=run.resources.memory_mb,
         peak_memory_bytes=end.peak_memory_bytes,
-    )
-
-
-def _inputs(records: Sequence[InputRecord]) -> tuple[Mapping[str, Any], ...]:
-    return tuple(
-        {name: writable(value[:300]) for name, value in record.as_dict().items() if isinstance(value, str)}
-        for record in records[:_MAX_INPUTS]
     )

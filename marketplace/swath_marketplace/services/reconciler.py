@@ -7,11 +7,12 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from swath_sandbox import processes
 from swath_service.errors import Unavailable
@@ -35,6 +36,14 @@ _PROGRESS_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 15.0
 #: After so many unforeseen failures in a row a run is ended at the platform's cost.
 _GIVE_UP_AFTER = 6
+
+
+class Companion(Protocol):
+    """What works as long as the reconciler does, in a thread of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 @dataclass
@@ -63,6 +72,7 @@ class Reconciler:
         clock: Clock,
         lease_seconds: float = 15.0,
         workers: int = 4,
+        companions: Sequence[Companion] = (),
     ) -> None:
         self._store = store
         self._executor = executor
@@ -74,6 +84,7 @@ class Reconciler:
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
         self._workers = workers
+        self._companions = tuple(companions)
         pid = os.getpid()
         self.holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
         self._wake = threading.Event()
@@ -91,9 +102,13 @@ class Reconciler:
         self._pool = ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="run")
         self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
         self._thread.start()
+        for companion in self._companions:
+            companion.start()
 
     def stop(self) -> None:
         """End; runs go on, and the next reconciler takes them over at once."""
+        for companion in self._companions:
+            companion.stop()
         self._ending.set()
         self._wake.set()
         if self._thread:

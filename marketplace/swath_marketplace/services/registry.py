@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,8 @@ from swath_marketplace.services.reading import Checked, check_notebook
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactDamaged, ArtifactStore
 from swath_marketplace.store.environments import EnvironmentRegistry
+
+log = logging.getLogger(__name__)
 
 _MOST_WORDS = 10
 
@@ -59,6 +62,11 @@ class Registry:
         self._slots = slots
         self._dask_runs = dask_runs
         self._clock = clock
+        self._listeners: list[Callable[[AlgorithmVersion], None]] = []
+
+    def add_listener(self, listener: Callable[[AlgorithmVersion], None]) -> None:
+        """Have `listener` called after each new version is stored; what it raises goes to the log."""
+        self._listeners.append(listener)
 
     def environments(self, actor: Actor) -> Sequence[Environment]:
         """The environments that a notebook may name."""
@@ -102,6 +110,8 @@ class Registry:
                 made, algorithm_id=algorithm_id, versions=versions, wanted=wanted
             ),
         )
+        if created:
+            self._tell(stored)
         return Published(version=stored, created=created, findings=checked.findings)
 
     def get(self, actor: Actor, path: str) -> Algorithm:
@@ -162,9 +172,9 @@ class Registry:
         if self._environment_of(version) is None:
             raise EnvironmentGone(
                 code="environment-gone",
-                message=f"the environment {version.environment!r} is not the one that {version.path} {version.version} "
-                "was published with",
-                mend="ask its author to publish it again, or the operator to bring the environment of then back",
+                message=f"the build of the environment {version.environment!r} that {version.path} {version.version} "
+                "was published with is not here any more",
+                mend="ask its author to publish it again, or the operator to build the environment of then again",
             )
         return version
 
@@ -214,10 +224,16 @@ class Registry:
             raise ArtifactDamaged(f"the environment of {version.path} {version.version} is gone")
         return Package(version=version, notebook=self._artifacts.read(version.notebook_sha256), environment=environment)
 
+    def _tell(self, version: AlgorithmVersion) -> None:
+        for listener in self._listeners:
+            try:
+                listener(version)
+            except Exception:
+                # It is published, whatever others make of it.
+                log.exception("what follows the publication of %s %s failed", version.path, version.version)
+
     def _environment_of(self, version: AlgorithmVersion) -> Environment | None:
-        environment = self._environments.get(version.environment)
-        same = environment is not None and environment.lock_sha256 == version.environment_lock_sha256
-        return environment if same else None
+        return self._environments.by_lock(version.environment, version.environment_lock_sha256)
 
     def _algorithm(self, reference: AlgorithmReference) -> Algorithm:
         found = self._store.get(reference.owner, reference.name)

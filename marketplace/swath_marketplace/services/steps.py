@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from swath_marketplace.domain import budgets, transitions
+from swath_marketplace.domain.algorithms import Environment
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.endings import Ending
 from swath_marketplace.domain.runs import Desired, ErrorInfo, Run, RunStatus, Stage, Usage
@@ -17,6 +19,14 @@ from swath_marketplace.services.holds import Cashier, price_version_of
 from swath_marketplace.store.runs import RunStore
 
 log = logging.getLogger(__name__)
+
+
+class Environments(Protocol):
+    """What is installed where runs take place. Never raises."""
+
+    def at_start(self, environment: Environment) -> Mapping[str, Any]: ...
+
+    def at_end(self, run: Run) -> Mapping[str, Any] | None: ...
 
 
 class Packages(Protocol):
@@ -41,7 +51,9 @@ class Stepper:
         collector: Collector,
         budgets: BudgetWatch,
         packages: Packages,
+        environments: Environments,
         clock: Clock,
+        on_end: Callable[[Run], None] | None = None,
     ) -> None:
         self._store = store
         self._executor = executor
@@ -49,7 +61,9 @@ class Stepper:
         self._collector = collector
         self._budgets = budgets
         self._packages = packages
+        self._environments = environments
         self._clock = clock
+        self._on_end = on_end
 
     def advance(self, run: Run) -> Run:
         """Take steps until the run waits for something: a slot, its process, or nothing more.
@@ -99,7 +113,11 @@ class Stepper:
                 settled = self._cashier.settle(run)
                 # While the run is still held on to: until this is stored the step is repeated, harmlessly.
                 self._cashier.observe(settled)
-                return self._store.save(settled)
+                ended = self._store.save(settled)
+                if self._on_end:
+                    # After the money, and never in its way: it raises nothing, and what it misses is swept up.
+                    self._on_end(ended)
+                return ended
             case Stage.TERMINAL:
                 return run
 
@@ -108,8 +126,9 @@ class Stepper:
             self._executor.stop(run)
             if self._look(run).seen is Seen.NEVER:
                 return self._store.save(transitions.never_started(run, RunStatus.CANCELED))
+        package = self._packages.package_of(run)
         try:
-            for handle in self._executor.start(run, self._packages.package_of(run)):
+            for handle in self._executor.start(run, package):
                 run = self._store.save(transitions.with_handle(run, handle))
         except StartFailed as error:
             log.error("run %s could not be started: %s", run.id, error)
@@ -117,7 +136,10 @@ class Stepper:
                 code="failed-to-start", message="the run's sandbox could not be started; nothing is charged"
             )
             return self._end(run, Ending(outcome=RunStatus.ERROR, error=why, platform_fault=True))
-        return self._store.save(transitions.started(run, at=self._clock()))
+        at = self._clock()
+        # While the process already goes: to look through an environment may take a moment.
+        environment = self._environments.at_start(package.environment)
+        return self._store.save(transitions.started(run, at=at, environment=environment))
 
     def _watch(self, run: Run) -> Run:
         if run.desired is Desired.CANCELED:
@@ -140,6 +162,8 @@ class Stepper:
             usage=usage,
             outputs=collected.outputs,
             inputs=collected.inputs,
+            observation=collected.observation,
+            environment=self._environments.at_end(run),
         )
         return self._store.save(ended)
 

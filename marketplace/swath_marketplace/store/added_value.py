@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from swath_marketplace.domain.added_value import AddedValuePrice, Per
 from swath_marketplace.domain.algorithms import AlgorithmVersion
-from swath_marketplace.domain.maturity import LOWEST, MaturityLevel, MaturityMark
+from swath_marketplace.domain.maturity import MaturityLevel, MaturityMark
 from swath_marketplace.store import tables
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.value_tables import marks, prices
@@ -41,7 +41,7 @@ class PriceStore:
 
 
 class MarkStore:
-    """A `swath_marketplace.domain.maturity.MaturitySource` of what operators said."""
+    """What operators said of the maturity of versions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -60,10 +60,17 @@ class MarkStore:
         with self._database.read() as connection:
             return _marks(connection, version.algorithm_id, version.digest)
 
-    def level_of(self, version: AlgorithmVersion) -> MaturityLevel:
-        """The level that was set last."""
-        found = self.of(version)
-        return found[-1].level if found else LOWEST
+    def latest(self, versions: Iterable[AlgorithmVersion]) -> Mapping[tuple[str, str], MaturityMark]:
+        """The latest mark of each version that has one, by algorithm and digest."""
+        wanted = {(version.algorithm_id, version.digest) for version in versions}
+        query = (
+            sa.select(marks)
+            .where(marks.c.algorithm_id.in_({algorithm_id for algorithm_id, _ in wanted}))
+            .order_by(marks.c.sequence)
+        )
+        with self._database.read() as connection:
+            found = {(row.algorithm_id, row.digest): _mark(row) for row in connection.execute(query)}
+        return {key: mark for key, mark in found.items() if key in wanted}
 
 
 def _in_turn(connection: sa.Connection, algorithm_id: str) -> None:
@@ -85,4 +92,8 @@ def _price(row: sa.Row[Any]) -> AddedValuePrice:
 def _marks(connection: sa.Connection, algorithm_id: str, digest: str) -> Sequence[MaturityMark]:
     mine = (marks.c.algorithm_id == algorithm_id, marks.c.digest == digest)
     found = connection.execute(sa.select(marks).where(*mine).order_by(marks.c.sequence))
-    return [MaturityMark(**{**row._mapping, "level": MaturityLevel(row.level)}) for row in found]
+    return [_mark(row) for row in found]
+
+
+def _mark(row: sa.Row[Any]) -> MaturityMark:
+    return MaturityMark(**{**row._mapping, "level": MaturityLevel(row.level)})

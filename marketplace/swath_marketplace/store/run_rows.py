@@ -16,6 +16,7 @@ from swath_marketplace.domain.runs import (
     OutputFile,
     RefusalInfo,
     Run,
+    RunPurpose,
     RunStatus,
     SettlementKind,
     Stage,
@@ -68,6 +69,8 @@ def run_of(row: sa.Row[Any]) -> Run:
         cost_millicredits=row.cost_millicredits,
         outputs=tuple(OutputFile(**output) for output in row.outputs),
         inputs=tuple(row.inputs),
+        observation=row.observation,
+        environment=row.environment,
         checkpoint=Checkpoint.from_dict(row.checkpoint) if row.checkpoint else None,
         queued_at=row.queued_at,
         admitted_at=row.admitted_at,
@@ -77,6 +80,7 @@ def run_of(row: sa.Row[Any]) -> Run:
         features=row.features or {},
         added_value=AddedValue.from_dict(row.added_value) if row.added_value else None,
         ceiling_millicredits=row.ceiling_millicredits,
+        purpose=RunPurpose(row.purpose),
         generation=row.generation,
     )
 
@@ -98,6 +102,8 @@ def values_of(run: Run) -> dict[str, Any]:
         "added_value": run.added_value.as_dict() if run.added_value else None,
         "outputs": [output.as_dict() for output in run.outputs],
         "inputs": [dict(item) for item in run.inputs],
+        "observation": dict(run.observation) if run.observation else None,
+        "environment": dict(run.environment) if run.environment else None,
         "checkpoint": run.checkpoint.as_dict() if run.checkpoint else None,
         "queued_at": run.queued_at,
         "admitted_at": run.admitted_at,

@@ -11,10 +11,10 @@ from typing import Annotated
 from fastapi import FastAPI, Query, Request, Response
 from swath_service.app import create_app
 from swath_service.identity import Identity
+from swath_service.pages import wants_html
 
 from swath_quota.api import authors, holds, limits, organisations, pages, quotes, reports, usage, wallets
 from swath_quota.api.errors import STATUSES
-from swath_quota.api.rendering import wants_html
 from swath_quota.services.desk import Desk
 from swath_quota.services.estimating import warm
 from swath_quota.services.sweeper import Sweeper

@@ -13,13 +13,14 @@ from swath_service.errors import STATUSES as FAMILIES
 from swath_service.errors import SwathError
 from swath_service.logs import request_id
 from swath_service.oauth import SignInNeeded, browser_actor
+from swath_service.pages import stylesheet
 from swath_service.problems import status_of
 
 from swath_quota.api.charts import balance_chart
 from swath_quota.api.desk import current_desk
 from swath_quota.api.errors import STATUSES
 from swath_quota.api.models import WalletQuery
-from swath_quota.api.rendering import render, style
+from swath_quota.api.rendering import render
 from swath_quota.api.report_models import cursor_of, cursor_text
 from swath_quota.domain.accounts import is_organisation
 from swath_quota.domain.reports import SpendingBy
@@ -106,11 +107,7 @@ def charges_page(
     return _page(request, caller, "charges.html", values)
 
 
-@router.get("/static/quota.css")
-def stylesheet() -> Response:
-    """The pages' style sheet; its address changes with it."""
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return Response(style(), media_type="text/css; charset=utf-8", headers=headers)
+router.add_api_route("/static/quota.css", stylesheet, methods=["GET"])
 
 
 def statement_page(

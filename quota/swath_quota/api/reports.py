@@ -10,12 +10,12 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 from swath_service.actor import Actor
 from swath_service.oauth import browser_actor
+from swath_service.pages import wants_html
 
 from swath_quota.api import exports
 from swath_quota.api.desk import current_desk
 from swath_quota.api.models import WalletQuery
 from swath_quota.api.pages import statement_page
-from swath_quota.api.rendering import wants_html
 from swath_quota.api.report_models import (
     Charges,
     ChargesQuery,

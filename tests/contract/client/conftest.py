@@ -19,6 +19,39 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Stre
 TOKEN = "good-token-0123456789"
 SCOPES = ["custom:swath:read", "custom:swath:publish", "custom:swath:execute", "self"]
 TERMINAL = {"finished", "error", "canceled"}
+MATURITY: dict[str, Any] = {
+    "level": "verified",
+    "may_earn": True,
+    "reason": "earned",
+    "message": "every criterion of verified is met",
+    "expires_at": "2026-12-31T12:00:00Z",
+    "next": {
+        "level": "validated",
+        "missing": [
+            {
+                "level": "validated",
+                "criterion": "validation-report",
+                "title": "A validation report",
+                "told": "no validation report is attached",
+                "mend": "attach \x1b[2Jvalidation.md",
+            }
+        ],
+    },
+    "assessment": {
+        "number": 7,
+        "cause": "round",
+        "at": "2026-12-01T12:00:00Z",
+        "meets": "verified",
+        "criteria": {"version": "2026-12", "sha256": "ab" * 32},
+        "results": [
+            {"level": "verified", "criterion": "benchmarks", "title": "Scenarios", "met": True, "told": "2 are green"},
+            {"level": "validated", "criterion": "validation-report", "title": "A report", "met": False, "told": "none"},
+        ],
+    },
+    "reviews": [
+        {"reviewer": "eve", "kind": "technical", "verdict": "approve", "counts": False, "text": "\x1b]0;owned\x07 ok"}
+    ],
+}
 QUOTE: dict[str, Any] = {
     "algorithm": "ada/ndvi",
     "version": "1.2.0",
@@ -252,6 +285,7 @@ def make_app(fake: Fake) -> FastAPI:
             "version": "1.2.0",
             "title": "NDVI \x1b]0;owned\x07",
             "license": "MIT",
+            "maturity": "verified",
             "environment": {"name": "eo", "lock_sha256": "f" * 64},
             "resources": {"cpus": 1.0, "memory_mb": 2048, "wall_seconds": 900, "dask": False},
             "interface": {
@@ -267,6 +301,25 @@ def make_app(fake: Fake) -> FastAPI:
     @app.post(f"{market}/algorithms/ada/ndvi/versions/{{wanted}}/yank")
     async def yank(wanted: str, request: Request) -> dict[str, Any]:
         return {"version": wanted, "yank_reason": (await request.json())["reason"]}
+
+    @app.get(f"{market}/algorithms/ada/ndvi/versions/{{wanted}}/maturity")
+    async def maturity(wanted: str) -> dict[str, Any]:
+        return {"algorithm": "ada/ndvi", "version": wanted, **MATURITY}
+
+    @app.get(f"{market}/algorithms/ada/ndvi/versions/{{wanted}}/assessments")
+    async def assessments(wanted: str, limit: int, offset: int) -> dict[str, Any]:
+        numbers = range(450 - offset, max(450 - offset - limit, 0), -1)
+        found = [{**MATURITY["assessment"], "number": number} for number in numbers]
+        return {"assessments": found, "next_offset": offset + limit if offset + limit < 450 else None}
+
+    @app.post(f"{market}/algorithms/ada/ndvi/versions/{{wanted}}/reviews")
+    async def review(wanted: str, request: Request) -> Response:
+        body = await request.json()
+        fake.bodies.append(body)
+        if len(body["text"]) < 40:
+            finding = {"field": "text", "message": "too short", "mend": "say why"}
+            return problem(422, "review-invalid", "too short", findings=[finding])
+        return JSONResponse({**body, "number": 3, "reviewer": "bob", "counts": False}, status_code=201)
 
     @app.post(f"{market}/runs")
     async def start(request: Request) -> Response:

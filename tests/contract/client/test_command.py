@@ -222,6 +222,56 @@ def test_shows_and_lists_without_letting_others_drive_the_terminal(swath: Comman
     assert "1.1.0 (yanked)" in out
 
 
+def test_maturity_is_told_with_what_is_missing(swath: Command) -> None:
+    code, out, err = swath("maturity", "ada/ndvi@1.2.0")
+    assert code == 0, err
+    assert "verified (its author may ask for added value)" in out
+    assert "every criterion of verified is met" in out
+    assert "Missing for validated:" in out
+    assert "no validation report is attached" in out
+    assert "attach validation.md" in out
+    assert "eve, technical: approve (a remark)" in out
+    assert "\x1b" not in out
+    assert json.loads(swath("maturity", "ada/ndvi@1.2.0", "--json")[1])["next"]["level"] == "validated"
+    assert "maturity     verified" in swath("show", "ada/ndvi")[1]
+
+
+def test_the_history_of_assessments_is_read_page_by_page(swath: Command) -> None:
+    code, out, _ = swath("maturity", "ada/ndvi@1.2.0", "--history", "--limit", "300", "--json")
+    assert code == 0
+    assert [one["number"] for one in json.loads(out)["assessments"]] == list(range(450, 150, -1))
+    table = swath("maturity", "ada/ndvi@1.2.0", "--history", "--limit", "2")[1].splitlines()
+    assert len(table) == 3
+    assert table[1].split()[0] == "450"
+    assert table[1].endswith("validation-report")
+
+
+def test_a_review_is_given_as_text_or_file(swath: Command, fake: Any, tmp_path: Path) -> None:
+    words = "I read it from the first cell to the last."
+    given = ["review", "ada/ndvi@1.2.0", "--kind", "technical", "--verdict", "approve"]
+    code, out, err = swath(*given, "--text", words)
+    assert (code, out) == (0, "technical review no. 3 of ada/ndvi@1.2.0: approve\n")
+    assert "kept as a remark" in err
+    assert fake.bodies[-1] == {"kind": "technical", "verdict": "approve", "text": words}
+    (tmp_path / "review.md").write_text(words * 2)
+    assert json.loads(swath(*given, "--file", str(tmp_path / "review.md"), "--json")[1])["text"] == words * 2
+    assert swath(*given, "--file", "-", stdin=words)[0] == 0
+    assert fake.bodies[-1]["text"] == words
+    count = len(fake.bodies)
+    for wrong, told in (
+        ([], "either --text or --file"),
+        (["--text", words, "--file", "-"], "either --text or --file"),
+        (["--file", str(tmp_path / "none.md")], "there is no file"),
+        (["--file", str(tmp_path)], "cannot be read"),
+    ):
+        code, _, err = swath(*given, *wrong)
+        assert code != 0
+        assert told in err
+    assert len(fake.bodies) == count
+    code, _, err = swath(*given, "--text", "fine")
+    assert (code, "too short" in err) == (5, True)
+
+
 def test_cancels_yanks_and_lists_environments(swath: Command, fake: Any) -> None:
     fake.run("r1")
     assert swath("cancel", "r1")[:2] == (0, "r1 is canceled\n")
@@ -278,3 +328,18 @@ def test_a_closed_pipe_is_no_fault(swath: Command, fake: Any) -> None:
     process.wait(timeout=30)
     assert "Traceback" not in err
     assert "Error" not in err
+
+
+def test_two_runs_are_compared_by_their_results(swath: Command, fake: Any, tmp_path: Path) -> None:
+    for run_id in ("r1", "r2"):
+        fake.run(run_id, status="finished")
+    code, out, _ = swath("diff", "r1", "r2")
+    assert code == 0
+    assert "data" in out
+    assert "identical" in out
+    swath("results", "r1", "-o", str(tmp_path / "kept"))
+    (tmp_path / "kept" / "data.csv").write_text("a,b\n1,3\n")
+    code, out, _ = swath("diff", str(tmp_path / "kept"), "r2", "--json")
+    assert code == 1
+    assert json.loads(out)["comparisons"]["data"]["differences"][0]["where"] == "row 0, column b"
+    assert swath("diff", "r1", "nobody")[0] == 6

@@ -188,7 +188,9 @@ def test_a_run_comes_back_as_it_was(store: RunStore, make: Callable[..., Run]) -
         lambda run: transitions.held(run, at=NOW),
         lambda run: transitions.slotted(run, at=NOW),
         lambda run: transitions.with_handle(run, {"warden": {"pid": 1, "boot_id": "b"}}),
-        lambda run: transitions.started(run, at=NOW + timedelta(microseconds=5)),
+        lambda run: transitions.started(
+            run, at=NOW + timedelta(microseconds=5), environment={"name": "eo", "inventory_sha256": None}
+        ),
         transitions.process_over,
         lambda run: transitions.ended(
             run,
@@ -196,6 +198,7 @@ def test_a_run_comes_back_as_it_was(store: RunStore, make: Callable[..., Run]) -
             usage=Usage(cpu_seconds=1.25, wall_seconds=2.5, memory_mb=3, peak_memory_bytes=4),
             outputs=(OutputFile(name="a", media_type="text/csv", bytes=2**40, sha256="0" * 64),),
             inputs=({"collection": "c"},),
+            observation={"complete": True},
         ),
         lambda run: transitions.settled(run, SettlementKind.CAPTURED, captured=77, at=LATER),
     ):

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -114,6 +115,8 @@ class Stack:
             "HOME": str(self.data),
             "LANG": "C.UTF-8",
             "SWATH_DATA": str(self.data),
+            # The environment is the same in every test: its files are read once.
+            "SWATH_MARKETPLACE_FILE_HASHES": str(Path(tempfile.gettempdir()) / f"swath-hashes-{os.geteuid()}.sqlite"),
             "SWATH_QUOTA_URL": self.url("quota"),
             "JUPYTERHUB_API_URL": self._hub.url,
             "JUPYTERHUB_API_TOKEN": name,

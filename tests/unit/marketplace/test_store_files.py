@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import threading
@@ -78,6 +79,30 @@ def test_an_environment_uses_its_own_interpreter(tmp_path: Path) -> None:
     found = EnvironmentRegistry(tmp_path / "environments").get("eo")
     assert found
     assert found.python == str(own)
+
+
+def test_older_builds_are_found_by_their_lock_and_not_offered(tmp_path: Path) -> None:
+    root, locks = tmp_path / "environments", {}
+    for lock in ("older", "newer"):
+        write_environment(tmp_path, python=sys.executable, lock=lock)
+        locks[lock] = hashlib.sha256(lock.encode()).hexdigest()
+        place = root / f"eo@{locks[lock][:12]}"
+        (root / "eo").rename(place)
+        (place / "bin").mkdir()
+        (place / "bin" / "python").symlink_to(sys.executable)
+    (root / "eo").symlink_to(f"eo@{locks['newer'][:12]}")
+    registry = EnvironmentRegistry(root)
+    assert [environment.lock_sha256 for environment in registry.list()] == [locks["newer"]]
+    for lock in locks.values():
+        found = registry.by_lock("eo", lock)
+        assert found
+        assert (found.name, found.lock_sha256) == ("eo", lock)
+        assert found.python == str(root / f"eo@{lock[:12]}" / "bin" / "python"), "the build itself, not its name"
+    assert registry.by_lock("eo", "0" * 64) is None
+    assert registry.by_lock("../eo", locks["older"]) is None
+    damaged = root / f"eo@{locks['older'][:12]}" / "environment.json"
+    damaged.write_text(damaged.read_text().replace(locks["older"][12:], "0" * 52))
+    assert registry.by_lock("eo", locks["older"]) is None, "the name says the beginning only"
 
 
 def test_times_are_told_in_utc() -> None:

@@ -76,15 +76,17 @@ def test_a_fresh_environment_is_built_and_described(build: Any, tmp_path: Path) 
     assert call(build, tmp_path) == (0, FULL)
     target = tmp_path / "data/eo"
     lock = (tmp_path / "checkout/kernels/environments/eo/requirements.lock").read_bytes()
+    place = target.with_name(f"eo@{sha256(lock).hexdigest()[:12]}")
+    assert target.readlink() == Path(place.name)
     assert json.loads((target / "environment.json").read_text()) == {
         "name": "eo",
         "title": 'A "title"',
         "lock_sha256": sha256(lock).hexdigest(),
-        "python": str(target / "bin/python"),
+        "python": str(place / "bin/python"),
     }
     assert (target / "requirements.lock").read_bytes() == lock
     kernel = json.loads((target / "share/jupyter/kernels/python3/kernel.json").read_text())
-    assert kernel["argv"][0] == str(target / "bin/python")
+    assert kernel["argv"][0] == str(place / "bin/python")
     assert kernel["display_name"] == 'A "title"'
 
 
@@ -124,6 +126,73 @@ def test_a_build_that_fails_leaves_nothing_that_counts_as_built(
     assert not (tmp_path / "data/eo/environment.json").exists()
     (tmp_path / "broken").unlink()
     assert call(build, tmp_path) == (0, FULL)
+
+
+def change_lock(tmp_path: Path, content: str) -> str:
+    """Another lock in the checkout; answers the first digits of its sha256."""
+    (tmp_path / "checkout/kernels/environments/eo/requirements.lock").write_text(content)
+    return sha256(content.encode()).hexdigest()[:12]
+
+
+def test_a_new_lock_is_built_beside_the_older_one(build: Any, tmp_path: Path) -> None:
+    call(build, tmp_path)
+    target = tmp_path / "data/eo"
+    first = target.resolve()
+    second = change_lock(tmp_path, "numpy==2\n")
+    assert call(build, tmp_path) == (0, FULL)
+    assert target.resolve().name == f"eo@{second}"
+    assert (first / "environment.json").is_file()
+    change_lock(tmp_path, "numpy==1\n")
+    assert call(build, tmp_path) == (0, []), "the older build is still whole: its name is all that changes"
+    assert target.resolve() == first
+    assert call(build, tmp_path) == (0, [])
+
+
+def test_a_new_lock_that_cannot_be_built_leaves_the_older_build_in_use(build: Any, tmp_path: Path) -> None:
+    call(build, tmp_path)
+    first = (tmp_path / "data/eo").resolve()
+    change_lock(tmp_path, "numpy==2\n")
+    (tmp_path / "broken").touch()
+    assert call(build, tmp_path)[0] == 1
+    assert (tmp_path / "data/eo").resolve() == first
+    assert (first / "environment.json").is_file()
+
+
+def plain_folder(build: Any, tmp_path: Path) -> Path:
+    """An environment as it was before there was one build for each lock: a folder of its name."""
+    call(build, tmp_path)
+    target, place = tmp_path / "data/eo", (tmp_path / "data/eo").resolve()
+    (place / "bin/tool").write_text(f"#!{place}/bin/python\nprint()\n")
+    (place / "bin/tool").chmod(0o755)
+    target.unlink()
+    place.rename(target)
+    build.places._say_where(target, before=place)
+    return target
+
+
+def test_a_plain_folder_is_used_for_its_own_lock_and_set_aside_for_another(build: Any, tmp_path: Path) -> None:
+    target = plain_folder(build, tmp_path)
+    assert (target / "bin/tool").read_text().startswith(f"#!{target}/bin/python")
+    assert call(build, tmp_path) == (0, [])
+    first, second = sha256(b"numpy==1\n").hexdigest()[:12], change_lock(tmp_path, "numpy==2\n")
+    assert call(build, tmp_path) == (0, FULL)
+    assert target.readlink() == Path(f"eo@{second}")
+    aside = target.with_name(f"eo@{first}")
+    assert json.loads((aside / "environment.json").read_text())["python"] == f"{aside}/bin/python"
+    assert (aside / "bin/tool").read_text().startswith(f"#!{aside}/bin/python")
+    assert (aside / "bin/tool").stat().st_mode & 0o111
+    kernel = json.loads((aside / "share/jupyter/kernels/python3/kernel.json").read_text())
+    assert kernel["argv"][0] == f"{aside}/bin/python"
+    change_lock(tmp_path, "numpy==1\n")
+    assert call(build, tmp_path) == (0, []), "set aside, it counts as built"
+
+
+def test_what_is_no_environment_is_not_touched(build: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data/eo").mkdir(parents=True)
+    (tmp_path / "data/eo/thesis.txt").write_text("mine")
+    assert call(build, tmp_path)[0] == 1
+    assert "move it away" in capsys.readouterr().err
+    assert (tmp_path / "data/eo/thesis.txt").read_text() == "mine"
 
 
 def test_an_interpreter_that_is_gone_is_built_anew(build: Any, tmp_path: Path) -> None:

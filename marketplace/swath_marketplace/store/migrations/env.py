@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from alembic import context
 
-from swath_marketplace.store import value_tables  # noqa: F401 - its tables are of the same metadata
 from swath_marketplace.store.tables import Base
+
+#: Modules whose tables are of the same metadata.
+for module in (
+    "assessment_tables",
+    "dossier_tables",
+    "lineage_tables",
+    "receipt_tables",
+    "reproduction_tables",
+    "round_tables",
+    "value_tables",
+):
+    import_module(f"swath_marketplace.store.{module}")
 
 context.configure(
     connection=context.config.attributes["connection"],

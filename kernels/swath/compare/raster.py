@@ -1,0 +1,205 @@
+"""GeoTIFFs, COGs and netCDF files, block by block: a raster of any size takes little memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.windows import Window
+
+from swath.compare.blocks import BandPair
+from swath.compare.drawing import Canvas
+from swath.compare.files import Job
+from swath.compare.grids import check_grid
+from swath.compare.kinds import Format, format_of
+from swath.compare.limits import MAX_BANDS, MAX_BLOCK_BYTES, MAX_PIXELS, MIB, CannotCompare
+from swath.compare.tally import Tally
+from swath.compare.wording import clean, count, number, shown
+from swath.contract.comparison import Comparison
+
+#: Nothing but the file itself is read: no file beside it, no network, no other driver that its bytes may ask for.
+_OPTIONS = {
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "GDAL_CACHEMAX": 64,
+    "GDAL_NUM_THREADS": "1",
+    "CPL_CURL_ENABLE_VSIMEM": "NO",
+    "GDAL_HTTP_MAX_RETRY": 0,
+    "CPL_LOG": "/dev/null",
+}
+_DRIVERS = {Format.TIFF: "GTiff", Format.NETCDF: "netCDF"}
+_WINDOW_PIXELS = 1 << 20
+
+
+def compare(job: Job) -> Comparison:
+    """Compare two rasters on one grid.
+
+    Nodata, masks and NaN are all "no value": where both have none they are the same, however each writes it; where one
+    alone has none that pixel differs. Tags, compression, overviews and block sizes do not count.
+    """
+    with warnings.catch_warnings(), rasterio.Env(**_OPTIONS), ExitStack() as stack:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        expected = _layers(job.expected, "the expected file", stack)
+        found = _layers(job.found, "the found file", stack)
+        return _compare_layers(job, expected, found)
+
+
+def _layers(path: Path, which: str, stack: ExitStack) -> dict[str, Any]:
+    """The datasets of a file by name; a file with one has it under the empty name."""
+    driver = _DRIVERS.get(format_of(path))
+    if driver is None:
+        raise CannotCompare(f"{which} is neither a TIFF nor netCDF")
+    try:
+        whole = stack.enter_context(rasterio.open(path.absolute(), driver=driver))
+        if not whole.subdatasets or (driver == "GTiff" and len(whole.subdatasets) == 1):
+            layers = {"": whole}
+        elif len(whole.subdatasets) > MAX_BANDS:
+            raise CannotCompare(f"{which} has {len(whole.subdatasets):,} layers")
+        else:
+            layers = {
+                _layer_name(name, driver): stack.enter_context(rasterio.open(name, driver=driver))
+                for name in whole.subdatasets
+            }
+    except RasterioError as error:
+        raise CannotCompare(f"{which} cannot be read as a raster: {clean(str(error))}") from error
+    for layer in layers.values():
+        _check_layer(layer, which)
+    return layers
+
+
+def _layer_name(subdataset: str, driver: str) -> str:
+    return f"page {subdataset.split(':')[1]}" if driver == "GTiff" else subdataset.rpartition(":")[2]
+
+
+def _check_layer(layer: Any, which: str) -> None:
+    if not 0 < layer.count <= MAX_BANDS:
+        raise CannotCompare(f"{which} has {layer.count:,} bands")
+    if layer.width * layer.height * layer.count > MAX_PIXELS:
+        size = f"{layer.count} x {layer.height} x {layer.width}"
+        raise CannotCompare(f"{which} has {size} values; up to {MAX_PIXELS:,} are compared")
+    together = layer.count if layer.interleaving and layer.interleaving.value == "PIXEL" else 1
+    for (rows, columns), dtype in zip(layer.block_shapes, layer.dtypes, strict=True):
+        size = rows * columns * together * _itemsize(dtype)
+        if size > MAX_BLOCK_BYTES:
+            raise CannotCompare(f"a block of {which} takes {size // MIB} MiB; up to {MAX_BLOCK_BYTES // MIB} are read")
+
+
+def _itemsize(dtype: str) -> int:
+    import numpy
+
+    return 8 if dtype == "complex_int16" else numpy.dtype(dtype).itemsize
+
+
+def _compare_layers(job: Job, expected: dict[str, Any], found: dict[str, Any]) -> Comparison:
+    bands = sum(layer.count for layer in expected.values())
+    tally = Tally("raster", compared="pixels" if bands == 1 else "values")
+    for name in sorted(expected.keys() ^ found.keys()):
+        told = [shown(f"variable {name}") if name in side else None for side in (expected, found)]
+        tally.reshape(f"variable {name}", *told)
+    shared = [name for name in expected if name in found]
+    for name in shared:
+        check_grid(expected[name], found[name])
+    canvas = Canvas(*expected[shared[0]].shape) if shared and _one_grid(expected, shared) else None
+    marks = Marks()
+    for name in shared:
+        _compare_bands(job, tally, marks, canvas, layer=name, expected=expected[name], found=found[name])
+    if canvas and job.pictures and tally.differing:
+        tally.picture = canvas.save(job.pictures, job.name)
+    return tally.comparison(job.tolerance, where=marks.sentence())
+
+
+def _one_grid(layers: dict[str, Any], names: list[str]) -> bool:
+    return len({layers[name].shape for name in names}) == 1
+
+
+@dataclass(kw_only=True)
+class Marks:
+    """Where the pixels that are too far apart lie."""
+
+    top: int = -1
+    bottom: int = -1
+    left: int = -1
+    right: int = -1
+    bands: tuple[str, ...] = ()
+
+    def take(self, band: str, row: int, column: int, where: Any) -> None:
+        """Add the pixels of a block that begins at `row` and `column`."""
+        rows, columns = where.any(axis=1).nonzero()[0], where.any(axis=0).nonzero()[0]
+        if not rows.size:
+            return
+        first = not self.bands
+        self.top = row + int(rows[0]) if first else min(self.top, row + int(rows[0]))
+        self.left = column + int(columns[0]) if first else min(self.left, column + int(columns[0]))
+        self.bottom = max(self.bottom, row + int(rows[-1]))
+        self.right = max(self.right, column + int(columns[-1]))
+        if band not in self.bands:
+            self.bands = (*self.bands, band)
+
+    def sentence(self) -> str:
+        """Empty when there are none."""
+        if not self.bands:
+            return ""
+        rows = f"row {self.top}" if self.top == self.bottom else f"rows {self.top} to {self.bottom}"
+        columns = f"column {self.left}" if self.left == self.right else f"columns {self.left} to {self.right}"
+        named = [clean(band, longest=40) for band in self.bands[:5]]
+        more = f" and {len(self.bands) - 5} more" if len(self.bands) > 5 else ""
+        return f"they lie in {rows} and {columns}, in {', '.join(named)}{more}"
+
+
+def _compare_bands(
+    job: Job, tally: Tally, marks: Marks, canvas: Canvas | None, *, layer: str, expected: Any, found: Any
+) -> None:
+    if expected.count != found.count:
+        where = f"variable {layer}" if layer else "bands"
+        tally.reshape(where, count(expected.count, "band"), count(found.count, "band"))
+        return
+    for index in range(1, expected.count + 1):
+        mine, other = _label(expected, index), _label(found, index)
+        if mine and other and mine != other:
+            tally.reshape(f"band {index}", mine, other)
+        elif mine != other:
+            tally.note("one of the two does not name its bands", exact=True)
+        band = f"band {mine or other or index}"
+        pair = BandPair(
+            expected=expected, found=found, index=index, label=f"variable {layer}, {band}" if layer else band
+        )
+        _note_form(tally, pair)
+        for window in _windows(expected, index):
+            pair.compare(window, tolerance=job.tolerance, tally=tally, marks=marks, canvas=canvas)
+
+
+def _label(layer: Any, index: int) -> str:
+    """What a band calls itself: its description, or the place along the dimensions that netCDF gives it."""
+    named = layer.descriptions[index - 1]
+    if named or layer.driver != "netCDF":
+        return str(named or "")
+    tags = layer.tags(index)
+    dimensions = {key.removeprefix("NETCDF_DIM_"): value for key, value in tags.items() if "NETCDF_DIM_" in key}
+    return ", ".join(f"{name} {value}" for name, value in sorted(dimensions.items()))
+
+
+def _note_form(tally: Tally, pair: BandPair) -> None:
+    if pair.dtypes[0] != pair.dtypes[1]:
+        tally.note(f"numbers are kept as {pair.dtypes[1]} instead of {pair.dtypes[0]}")
+    nodatas = [side.nodatavals[pair.index - 1] for side in (pair.expected, pair.found)]
+    if str(nodatas[0]) != str(nodatas[1]):
+        told = ["none" if value is None else number(value) for value in nodatas]
+        tally.note(f"nodata is {told[1]} instead of {told[0]}", exact=True)
+    if pair.rescaled:
+        tally.note("scale and offset are others, so the scaled numbers were compared")
+
+
+def _windows(layer: Any, index: int) -> Iterator[Window]:
+    """Windows of whole blocks, about a million pixels each."""
+    rows, columns = layer.block_shapes[index - 1]
+    width = min(layer.width, columns * max(1, 1024 // columns))
+    height = min(layer.height, rows * max(1, _WINDOW_PIXELS // (width * rows)))
+    for row in range(0, layer.height, height):
+        for column in range(0, layer.width, width):
+            yield Window(column, row, min(width, layer.width - column), min(height, layer.height - row))

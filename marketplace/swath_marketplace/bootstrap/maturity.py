@@ -1,0 +1,81 @@
+"""Maturity from evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swath_sandbox import Allow
+
+from swath_marketplace.bootstrap.settings import Settings
+from swath_marketplace.criteria_files import load_criteria
+from swath_marketplace.domain.clock import Clock
+from swath_marketplace.services.assessing import AssessmentClock, Assessor
+from swath_marketplace.services.dossiers import Dossiers
+from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.gathering import Gatherer, RoundsOf
+from swath_marketplace.services.maturity import Maturity
+from swath_marketplace.services.registry import Registry
+from swath_marketplace.store.added_value import MarkStore
+from swath_marketplace.store.algorithms import AlgorithmStore
+from swath_marketplace.store.artifacts import ArtifactStore
+from swath_marketplace.store.assessments import AssessmentStore, ReviewStore
+from swath_marketplace.store.database import Database
+from swath_marketplace.store.dossiers import DossierStore
+from swath_marketplace.store.run_facts import RunFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessing:
+    """What assessments are made with."""
+
+    maturity: Maturity
+    assessor: Assessor
+    clock: AssessmentClock
+
+
+def assessing(
+    settings: Settings,
+    database: Database,
+    *,
+    algorithms: AlgorithmStore,
+    registry: Registry,
+    dossiers: Dossiers,
+    rounds: RoundsOf,
+    artifacts: ArtifactStore,
+    events: EventLogs,
+    clock: Clock,
+) -> Assessing:
+    """The services of maturity, over stores of their own; they are told of each new version and dossier.
+
+    Raises
+    ------
+    CriteriaInvalid
+        The operator's criteria file is none.
+    """
+    assessments, reviews = AssessmentStore(database), ReviewStore(database)
+    gatherer = Gatherer(
+        dossiers=DossierStore(database),
+        artifacts=artifacts,
+        rounds=rounds,
+        runs=RunFacts(database),
+        reviews=reviews,
+        events=events,
+        sandboxed=Allow.NO_BWRAP not in settings.allow(),
+        clock=clock,
+    )
+    assessor = Assessor(gatherer=gatherer, store=assessments, criteria=load_criteria(settings.criteria), clock=clock)
+    maturity = Maturity(
+        registry=registry,
+        assessor=assessor,
+        assessments=assessments,
+        reviews=reviews,
+        marks=MarkStore(database),
+        reviewers=settings.reviewer_names(),
+        marks_raise=settings.marks_raise,
+        clock=clock,
+    )
+    registry.add_listener(assessor.on_published)
+    dossiers.add_listener(assessor.on_dossier)
+    return Assessing(
+        maturity=maturity, assessor=assessor, clock=AssessmentClock(assessor=assessor, algorithms=algorithms)
+    )
