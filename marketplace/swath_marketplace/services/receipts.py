@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _SHA256_DIGITS = 64
 _ATTEMPTS = 3
+_REMEMBERED = 256
 #: Is told of each new receipt, once, after it is in the log.
 Listener = Callable[[Run, Receipt], None]
 
@@ -56,6 +57,7 @@ class Issuer:
         self._software = software
         self._clock = clock
         self._listeners: list[Listener] = []
+        self._versions: dict[tuple[str, str], AlgorithmVersion] = {}
 
     def add_listener(self, listener: Listener) -> None:
         """Call `listener` for each receipt that is issued from now on; what it raises is logged and goes no further."""
@@ -82,8 +84,9 @@ class Issuer:
             The signing key cannot be used.
         """
         version = self._version(run)
-        for _ in range(_ATTEMPTS):
-            pen = self._keys.pen()
+        for attempt in range(_ATTEMPTS):
+            # The log looks whether the keys moved; only then is it worth a question of its own.
+            pen = self._keys.pen(known=attempt == 0)
             statement = statement_of(
                 run, version, origin=pen.keys.origin, executor=self._executor, software=self._software
             )
@@ -128,9 +131,17 @@ class Issuer:
         return issued
 
     def _version(self, run: Run) -> AlgorithmVersion:
-        algorithm = self._algorithms.get(run.owner, run.name)
-        versions = algorithm.versions if algorithm else ()
-        return next(version for version in versions if version.version == run.version)
+        """The version of a run, remembered: a version never changes."""
+        key = (run.algorithm_id, run.digest)
+        found = self._versions.get(key)
+        if found is None:
+            algorithm = self._algorithms.get(run.owner, run.name)
+            versions = algorithm.versions if algorithm else ()
+            found = next(version for version in versions if version.version == run.version)
+            if len(self._versions) >= _REMEMBERED:
+                self._versions.clear()
+            self._versions[key] = found
+        return found
 
     def _announce(self, run: Run, receipt: Receipt) -> None:
         for listener in self._listeners:

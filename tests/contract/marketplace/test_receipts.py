@@ -302,7 +302,7 @@ def test_keys_that_move_while_a_receipt_is_signed_are_noticed(world: World, monk
     keys.rotate(ROOT, reason="meanwhile")
     fresh = keys.pen
     pens = iter([stale])
-    monkeypatch.setattr(keys, "pen", lambda: next(pens, None) or fresh())
+    monkeypatch.setattr(keys, "pen", lambda **_: next(pens, None) or fresh())
     run = finish(world)
     monkeypatch.undo()
     receipt = world.made.context.trust.receipts.of(run.id)
