@@ -295,12 +295,7 @@ def _hashes(connection: sa.Connection, places: set[merkle.Place]) -> dict[merkle
     found: dict[merkle.Place, bytes] = {}
     wanted = sorted(places)
     for start in range(0, len(wanted), _FEW):
-        some = sa.or_(
-            *(
-                sa.and_(nodes.c.level == place.level, nodes.c.position == place.position)
-                for place in wanted[start : start + _FEW]
-            )
-        )
+        some = sa.tuple_(nodes.c.level, nodes.c.position).in_(wanted[start : start + _FEW])
         for row in connection.execute(sa.select(nodes).where(some)):
             found[merkle.Place(row.level, row.position)] = bytes.fromhex(row.sha256)
     return found
