@@ -58,6 +58,8 @@ class Issuer:
         self._clock = clock
         self._listeners: list[Listener] = []
         self._versions: dict[tuple[str, str], AlgorithmVersion] = {}
+        self._failed = False
+        self._swept_with = 0
 
     def add_listener(self, listener: Listener) -> None:
         """Call `listener` for each receipt that is issued from now on; what it raises is logged and goes no further."""
@@ -73,7 +75,13 @@ class Issuer:
         try:
             self.issue(run)
         except Exception as error:
+            self._failed = True
             _tell(run.id, error)
+
+    @property
+    def owes(self) -> bool:
+        """Whether something came up since the last sweep that makes one worth while."""
+        return self._failed or len(self._keys.current().events) != self._swept_with
 
     def issue(self, run: Run, *, sequence: int = 1) -> Receipt:
         """The receipt of a finished run; the same one when it was issued before.
@@ -114,8 +122,9 @@ class Issuer:
         int
             How many were issued. One that cannot be issued is logged and keeps no other from its own.
         """
-        revoked = [key.id for key in self._keys.current().keys if key.state is KeyState.REVOKED]
-        issued = 0
+        keys = self._keys.current()
+        revoked = [key.id for key in keys.keys if key.state is KeyState.REVOKED]
+        issued, self._failed = 0, False
         for run_id, sequence in self.store.owed(revoked=revoked, limit=limit):
             run = self._runs.get(run_id)
             if run is None:
@@ -124,10 +133,14 @@ class Issuer:
                 self.issue(run, sequence=sequence)
                 issued += 1
             except KeyUnfit as error:
+                self._failed = True
                 _tell(run_id, error)
                 return issued
             except Exception as error:
+                self._failed = True
                 _tell(run_id, error)
+        if not issued:
+            self._swept_with = len(keys.events)
         return issued
 
     def _version(self, run: Run) -> AlgorithmVersion:

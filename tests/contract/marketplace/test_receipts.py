@@ -24,6 +24,7 @@ from swath.signatures import verify
 from swath_marketplace.domain.runs import RunStatus, Stage
 from swath_marketplace.executors.fake import finishing, process_end
 from swath_marketplace.receipt_testing import ADA, BOB, believe, bundle_of, finish, keys_of
+from swath_marketplace.services.receipt_keeper import ReceiptKeeper
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.store.receipts import KeysMoved
 from swath_marketplace.testing import PREFIX, World, make_world, notebook, operator, user
@@ -454,3 +455,18 @@ def test_the_leaf_is_of_the_envelope(world: World) -> None:
     assert receipt is not None
     assert leaf_hash(receipt.envelope.as_bytes()).hex() == receipt.leaf_sha256
     assert statement_in(receipt.envelope).caller == user("bob").name
+
+
+def test_the_keeper_issues_what_is_owed_and_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = world.made.context.trust.issuer
+    monkeypatch.setattr(issuer, "issue", lambda *_a, **_k: 1 / 0)
+    run = finish(world)
+    assert issuer.owes
+    monkeypatch.undo()
+    issued = threading.Event()
+    world.made.context.trust.receipts.add_listener(lambda *_: issued.set())
+    keeper = ReceiptKeeper(issuer, pause_seconds=0.01)
+    keeper.start()
+    assert issued.wait(20)
+    keeper.stop()
+    assert world.made.context.trust.receipts.of(run.id) is not None
