@@ -72,7 +72,7 @@ def runs(
 
 @router.get("/runs/{run_id}", response_model=dict[str, Any])
 def run(request: Request, run_id: RunId, actor: Caller, services: Services) -> dict[str, Any] | Response:
-    """One run; while it waits, with its place in the queue and a guess of how long that takes. To a browser, its page."""
+    """One run; while it waits, with its place and a guess of how long that takes. To a browser, its page."""
     if wants_html(request):
         return run_page(request, actor, services, run_id)
     found = services.runs.get(actor, run_id)
