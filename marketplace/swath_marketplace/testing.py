@@ -23,7 +23,9 @@ from swath_marketplace.domain.assessments import Assessment, Cause, Result
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Run, Stage
+from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.fake import FakeExecutor
+from swath_marketplace.executors.fake_comparer import FakeComparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.gathering import RoundsOf
@@ -214,6 +216,7 @@ def make_world(
     database_url: str | None = None,
     quota: FakeQuotaClient | None = None,
     executor: Executor | None = None,
+    comparer: Comparer | None = None,
     rounds: RoundsOf | None = None,
     clock: Clock = utc_now,
     **settings: Any,
@@ -223,7 +226,15 @@ def make_world(
     chosen = Settings(**given)
     quota = quota or FakeQuotaClient()
     executor = executor or FakeExecutor(RunFolders(data / "marketplace" / "runs"))
-    made = assemble(chosen, quota=quota, executor=executor, rounds=rounds, clock=clock, prefix=PREFIX)
+    made = assemble(
+        chosen,
+        quota=quota,
+        executor=executor,
+        comparer=comparer or FakeComparer(),
+        rounds=rounds,
+        clock=clock,
+        prefix=PREFIX,
+    )
     known = {name: user(name) for name in ("ada", "bob", "cyd")}
     identity = FakeIdentity({**known, "root": operator(), "robot": service()})
     return World(settings=chosen, quota=quota, made=made, identity=identity)
