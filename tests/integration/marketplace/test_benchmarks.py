@@ -19,7 +19,8 @@ SMALL = {"memory_mb": 768, "wall_seconds": 120, "cpus": 1}
 CELLS = (
     "import swath\nif n > 100:\n    raise ValueError(f'there is nothing beyond 100, and this is {n}')",
     "import time\ntime.sleep(wait)\nswath.emit('double', {'value': 2.0 * n, 'made': time.time()})",
-    "import csv, pathlib\nwith open('rows.csv', 'w') as file:\n    csv.writer(file).writerows([['x', 'y'], [1, 2.0 * n], [2, 4.0]])\n"
+    "import csv, pathlib\nwith open('rows.csv', 'w') as file:\n"
+    "    csv.writer(file).writerows([['x', 'y'], [1, 2.0 * n], [2, 4.0]])\n"
     "swath.emit('rows', pathlib.Path('rows.csv'))",
 )
 PARAMETERS = "# How many\nn: int = 3\n# Seconds\nwait: float = 0.0"
@@ -164,8 +165,9 @@ def test_killed_in_mid_round_no_scenario_is_run_twice_or_lost(own_stack: Any) ->
     put(ada, dossier(wait=2.0))
     seen: set[str] = set()
     for moment in (0.0, 0.7, 1.5):
-        until(lambda: _new_runs(ada, seen) or _over(ada))
-        seen |= _new_runs(ada, set())
+        known = frozenset(seen)
+        until(lambda known=known: _new_runs(ada, known) or _over(ada))
+        seen |= _new_runs(ada, frozenset())
         # Somewhere within a run, or between two; wherever it is, the same has to come of it.
         time.sleep(moment)
         own_stack.kill("marketplace", signal.SIGKILL)
@@ -180,7 +182,7 @@ def test_killed_in_mid_round_no_scenario_is_run_twice_or_lost(own_stack: Any) ->
     assert audit(own_stack)["held"] == 0
 
 
-def _new_runs(ada: Any, seen: set[str]) -> set[str]:
+def _new_runs(ada: Any, seen: frozenset[str]) -> set[str]:
     going = ada.get(f"{VERSION}/rounds").json()["open"]
     found = {run["run"] for one in going for run in ada.get(f"rounds/{one['id']}").json()["runs"] if run["run"]}
     return found - seen
