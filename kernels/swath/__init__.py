@@ -20,9 +20,11 @@ if TYPE_CHECKING:
         algorithms,
         environments,
         get_run,
+        lineage,
         login,
         publish,
         quote,
+        reproduce,
         run,
         runs,
         validate,
@@ -73,12 +75,14 @@ __all__ = [
     "emit",
     "environments",
     "get_run",
+    "lineage",
     "login",
     "on_checkpoint",
     "open_cube",
     "progress",
     "publish",
     "quote",
+    "reproduce",
     "run",
     "runs",
     "validate",
@@ -86,7 +90,7 @@ __all__ = [
     "whoami",
 ]
 
-_API = "algorithms environments get_run login publish quote run runs validate wallet whoami"
+_API = "algorithms environments get_run lineage login publish quote reproduce run runs validate wallet whoami"
 _TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Len Lt MaxLen MinLen MultipleOf Pattern TemporalInterval"
 _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),

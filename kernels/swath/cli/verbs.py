@@ -79,6 +79,10 @@ CLIENT: dict[str, Verb] = {
         verify="Check that a receipt, or a result by its receipt, is what a run really brought back.",
         receipt="Print or save the signed receipt of a finished run.",
     ),
+    **_verbs(
+        "Trust", "reproducing", reproduce="Run a run again from its receipt, and say whether the same came of it."
+    ),
+    **_verbs("Trust", "lineage", lineage="Walk from a result through runs to the scenes it was made of."),
     **_verbs("Trust", "receipts", receipts="Publish, rotate and revoke the keys of receipts; save checkpoints."),
     **_verbs(SERVER, "quota", quota="Give credits, change tiers and limits, read statements (operators)."),
 }

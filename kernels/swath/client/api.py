@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from swath.client import algorithms as _algorithms
+from swath.client import lineage as _lineage
+from swath.client import reproduction as _reproduction
 from swath.client import runs as _runs
 from swath.client import session
 from swath.client import wallet as _wallet
 from swath.client.algorithms import Algorithms, PublishedVersion, Reference, Validation
 from swath.client.errors import Invalid, NotSignedIn
 from swath.client.http import MARKETPLACE, Api
+from swath.client.lineage import Lineage
 from swath.client.quotes import Quote
+from swath.client.reproduction import Reproduction
 from swath.client.run import Run
 from swath.client.runs import Runs
 from swath.client.session import Identity
@@ -218,6 +222,51 @@ def runs(*, status: str | None = None, limit: int = 20) -> Runs:
 def get_run(run_id: str) -> Run:
     """A run of yours that was started before, here or elsewhere."""
     return _runs.get_run(session.connection(), run_id)
+
+
+def lineage(what: str | Path, *, down: bool = False, depth: int | None = None) -> Lineage:
+    """What a result was made of, through runs, down to the scenes at the sources.
+
+    >>> swath.lineage("ndvi.tif")
+
+    Parameters
+    ----------
+    what
+        A file on this machine, a file's sha256, or a run's id.
+    down
+        What was made of it instead.
+    depth
+        At most so many runs behind each other.
+    """
+    return _lineage.of(session.connection(), what, down=down, depth=depth)
+
+
+def reproduce(
+    what: str | Path,
+    *,
+    tolerances: Mapping[str, Mapping[str, Any]] | None = None,
+    budget: float | int | str | Decimal | None = None,
+) -> Reproduction:
+    """Run a run again from what its receipt says, paid by you, and compare.
+
+    >>> swath.reproduce(run.id).wait().verdict
+
+    Parameters
+    ----------
+    what
+        A run's id, or the file of a receipt.
+    tolerances
+        By output, or under ``*`` for all others: ``rtol``, ``atol``, ``share``, ``distance``, ``ignore``. By default
+        those of the version's scenarios.
+    budget
+        The most credits it may cost.
+    """
+    return _reproduction.start(
+        session.connection(),
+        what,
+        tolerances=tolerances,
+        budget_millicredits=None if budget is None else millicredits(budget),
+    )
 
 
 def wallet() -> Wallet:

@@ -8,10 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
+from swath.client import lineage as _lineage
+from swath.client import reproduction as _reproduction
 from swath.client.errors import Refused, RunCanceled, RunFailed
 from swath.client.follow import PATIENCE, TERMINAL, Event, Follower
 from swath.client.http import MARKETPLACE, Api, segment
+from swath.client.lineage import Lineage
 from swath.client.progress import Display, Watched, choose
+from swath.client.reproduction import Reproduction
 from swath.client.results import Result, Results
 from swath.display import clean, credits_text, html_facts, parse_time, seconds_text, time_text
 
@@ -254,6 +258,14 @@ class Run:
         told = self._api.json("GET", f"{self._path}/results")
         records = told.get("results", told.get("outputs", [])) if isinstance(told, Mapping) else told
         return Results([Result(self._api, self.id, one) for one in records if isinstance(one, Mapping)])
+
+    def lineage(self, *, down: bool = False, depth: int | None = None) -> Lineage:
+        """What its results were made of, through other runs, down to scenes; with `down`, what was made of them."""
+        return _lineage.of_run(self._api, self.id, down=down, depth=depth)
+
+    def reproduce(self, *, tolerances: Mapping[str, Mapping[str, Any]] | None = None) -> Reproduction:
+        """Run it again, paid by you, and compare; see `swath.reproduce`."""
+        return _reproduction.start(self._api, self.id, tolerances=tolerances)
 
     def receipt(self) -> Receipt:
         """The signed receipt of a finished run: `swath.client.receipts.Receipt`, not verified yet.

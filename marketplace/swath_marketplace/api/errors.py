@@ -14,6 +14,7 @@ STATUSES: dict[type[SwathError], int] = {
     errors.NotMature: 409,
     errors.NothingToBenchmark: 409,
     errors.RunNotTerminal: 409,
+    errors.RunNotFinished: 409,
     errors.BumpTooSmall: 422,
     errors.KeyReused: 422,
 }

@@ -29,6 +29,11 @@ class Shapes:
         self._base = prefix.rstrip("/")
         self._maturity = maturity
 
+    @property
+    def base(self) -> str:
+        """What links begin with."""
+        return self._base
+
     def environment(self, environment: Environment) -> dict[str, Any]:
         """An environment; where it lies on this machine is nobody's business."""
         return {"name": environment.name, "title": environment.title, "lock_sha256": environment.lock_sha256}
@@ -165,12 +170,23 @@ class Shapes:
                 "log": f"{here}/log",
                 "results": f"{here}/results",
                 "receipt": f"{here}/receipt",
+                "lineage": f"{here}/lineage",
+                "reproductions": f"{here}/reproductions",
             },
         }
 
     def output(self, run: Run, output: OutputFile) -> dict[str, Any]:
         """One output of a run."""
-        return {**output.as_dict(), "href": f"{self._base}/runs/{run.id}/results/{output.name}"}
+        return {**output.as_dict(), "href": self.result_path(run.id, output.name)}
+
+    def result_path(self, run_id: str, name: str) -> str:
+        """Where an output is."""
+        return f"{self._base}/runs/{run_id}/results/{name}"
+
+    def archive_item_path(self, collection: str, item: str) -> str:
+        """Where the archive next door has an item."""
+        beside = self._base.rpartition("/")[0]
+        return f"{beside}/archive/collections/{quote(collection, safe='')}/items/{quote(item, safe='')}"
 
     def below(self, path: str) -> str:
         """The address of `path` below this service's."""

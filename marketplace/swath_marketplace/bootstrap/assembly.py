@@ -19,8 +19,9 @@ from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import benchmarks
-from swath_marketplace.bootstrap.comparing import sandbox_comparer
+from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.inputs import archive_of, observers_of
+from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.settings import Settings
@@ -40,6 +41,7 @@ from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.steps import Stepper
@@ -60,17 +62,19 @@ class Marketplace:
 
     context: Context
     reconciler: Reconciler
+    reproduction_keeper: ReproductionKeeper
     database: Database
     executor: Executor
     folders: RunFolders
     assessor: Assessor
     assessments: AssessmentClock
+    comparer: Comparer
     keeper: RoundKeeper
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.assessments, self.keeper)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
 
 
 def assemble(
@@ -87,10 +91,8 @@ def assemble(
 
     Parameters
     ----------
-    executor
+    executor, comparer
         By default the sandbox of this machine.
-    comparer
-        By default sandboxes of this machine, where runs are in them too; otherwise bytes alone are compared.
     rounds
         Of benchmarks, where assessments look for them; by default those that are made here.
     """
@@ -100,7 +102,6 @@ def assemble(
     database.migrate()
     folders = RunFolders(home / "runs")
     inventories, inputs = observers_of(settings, here=executor is None)
-    comparer = comparer or (sandbox_comparer(settings) if executor is None else None)
     executor = executor or _local_executor(settings, folders)
     algorithms, runs = AlgorithmStore(database), RunStore(database, rules=settings.rules())
     # What ran before this table was, a half-life that was changed: both count from now on.
@@ -160,6 +161,11 @@ def assemble(
         slots=slots,
         clock=clock,
     )
+    comparer = comparer or make_comparer(settings)
+    again = reproducing(
+        settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
+        keys=trust.keys, comparer=comparer, clock=clock,
+    )  # fmt: skip
     benches = benchmarks(
         settings,
         database,
@@ -175,10 +181,13 @@ def assemble(
     context = Context(
         registry=registry,
         added_values=added_values,
+        comparisons=make_comparisons(settings, database, runs=service, comparer=comparer),
         dossiers=dossiers,
         maturity=maturity,
         rounds=benches.rounds,
         runs=service,
+        lineages=lineages(database, runs=service),
+        reproductions=again.reproductions,
         run_store=runs,
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
@@ -189,11 +198,13 @@ def assemble(
     return Marketplace(
         context=context,
         reconciler=reconciler,
+        reproduction_keeper=again.keeper,
         database=database,
         executor=executor,
         folders=folders,
         assessor=assessed.assessor,
         assessments=assessed.clock,
+        comparer=comparer,
         keeper=benches.keeper,
     )
 

@@ -1,4 +1,4 @@
-"""Where results are compared on this machine."""
+"""What results are compared with."""
 
 from __future__ import annotations
 
@@ -8,25 +8,40 @@ from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.algorithms import Environment
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.sandbox_comparer import ComparerSettings, SandboxComparer
+from swath_marketplace.services.comparisons import Comparisons
+from swath_marketplace.services.runs import Runs
+from swath_marketplace.store.comparisons import ComparisonCache
+from swath_marketplace.store.database import Database
+from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
 
-#: The environment that comes with Swath; its library reads every kind of output.
-_PREFERRED = "eo"
 
-
-def sandbox_comparer(settings: Settings) -> Comparer:
-    """A comparer in sandboxes of this machine, by the library of the environment ``eo`` or of the first there is."""
+def make_comparer(settings: Settings) -> SandboxComparer:
+    """The sandbox of this machine; what an earlier service left in its scratch folder is swept."""
     data = settings.data.absolute()
     environments = EnvironmentRegistry(data / "environments")
 
     def environment() -> Environment | None:
-        return environments.get(_PREFERRED) or next(iter(environments.list()), None)
+        # Asked each time, so that one that is built or mended later serves without a restart.
+        return environments.get(settings.comparer_environment) or next(iter(environments.list()), None)
 
-    made = SandboxComparer(
+    comparer = SandboxComparer(
         environment=environment,
+        # The book of the executor: no comparison may have the uid of a run.
         uids=UidRegistry(data / "uids" / "uids.json"),
         scratch=data / "marketplace" / "comparing",
-        settings=ComparerSettings(allow=settings.allow()),
+        settings=ComparerSettings(
+            memory_bytes=settings.comparer_memory_mb << 20,
+            pair_seconds=settings.comparer_seconds,
+            allow=settings.allow(),
+        ),
     )
-    made.sweep()
-    return made
+    comparer.sweep()
+    return comparer
+
+
+def make_comparisons(settings: Settings, database: Database, *, runs: Runs, comparer: Comparer) -> Comparisons:
+    """The service that compares runs."""
+    root = settings.data.absolute() / "marketplace" / "comparisons"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Comparisons(runs=runs, comparer=comparer, dossiers=DossierStore(database), cache=ComparisonCache(root))

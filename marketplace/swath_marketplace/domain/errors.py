@@ -41,5 +41,9 @@ class RunNotTerminal(Conflict):
     """Something is asked that only an ended run has."""
 
 
+class RunNotFinished(Conflict):
+    """Something is asked that only a finished run has."""
+
+
 class LeaseLost(Exception):
     """Another reconciler has taken the run over; whoever meets this writes nothing more about it."""

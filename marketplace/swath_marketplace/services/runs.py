@@ -223,6 +223,10 @@ class Runs:
             )
         return output, path
 
+    def kept(self, run: Run, name: str) -> Path:
+        """Where the output `name` of `run` is kept, whether its file is still there or not."""
+        return self._folders.of(run.id).result(name)
+
     def _new(self, actor: Actor, caller: str, request: RunRequest) -> Run:
         version, parameters = self._fitting(actor, request)
         run_id = uuid.uuid4().hex

@@ -14,6 +14,7 @@ from swath_marketplace.domain.errors import LeaseLost
 from swath_marketplace.domain.fairness import Slots, Terms
 from swath_marketplace.domain.runs import Desired, Run, RunStatus, Stage
 from swath_marketplace.domain.shares import Rules
+from swath_marketplace.store import lineage
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.queue import QueueStore
 from swath_marketplace.store.run_rows import run_of, status_is, values_of
@@ -189,6 +190,8 @@ class RunStore:
                 del values["admitted_at"]
             connection.execute(runs.update().where(mine).values(values))
             self.queue.replace_charge(connection, before, run)
+            if run.terminal:
+                lineage.record(connection, run)
             if run.checkpoint and before.checkpoint is None:
                 told = {"type": "checkpoint-requested", **run.checkpoint.as_dict()}
                 _tell(connection, run.id, run.status, run.checkpoint.asked_at, detail=told)

@@ -12,7 +12,9 @@ from swath_marketplace.store.tables import Base
 for module in (
     "assessment_tables",
     "dossier_tables",
+    "lineage_tables",
     "receipt_tables",
+    "reproduction_tables",
     "round_tables",
     "value_tables",
 ):

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "benchmarks"
-down_revision = "maturity"
+down_revision = "reproductions"
 branch_labels = None
 depends_on = None
 

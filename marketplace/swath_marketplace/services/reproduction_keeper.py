@@ -1,0 +1,120 @@
+"""Keeps reproductions going: a thread that advances those it holds the lease of, until each has its verdict."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from datetime import timedelta
+
+from swath_sandbox import processes
+from swath_service.errors import Unavailable
+
+from swath_marketplace.domain.clock import Clock
+from swath_marketplace.domain.errors import LeaseLost
+from swath_marketplace.domain.reproductions import Reproduction
+from swath_marketplace.executors.comparer import ComparerUnavailable
+from swath_marketplace.services.reproducing import Reproducer
+from swath_marketplace.store.reproductions import ReproductionStore
+
+log = logging.getLogger(__name__)
+
+_BUSY_PAUSE_SECONDS = 0.25
+_IDLE_PAUSE_SECONDS = 2.0
+_LONGEST_BACKOFF_SECONDS = 60.0
+#: After so many failures in a row it is ended with what is known.
+_GIVE_UP_AFTER = 8
+#: Longer than a comparison may take; the leases of a process of this machine that died are taken over at once.
+_LEASE = timedelta(minutes=15)
+
+
+class ReproductionKeeper:
+    """Advances open reproductions. Several may work on one database."""
+
+    def __init__(self, *, store: ReproductionStore, reproducer: Reproducer, clock: Clock) -> None:
+        self._store = store
+        self._reproducer = reproducer
+        self._clock = clock
+        pid = os.getpid()
+        self.holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
+        self._wake = threading.Event()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble: dict[str, tuple[int, float]] = {}
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self.take_over()
+        self._thread = threading.Thread(target=self._loop, name="reproductions", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; the next keeper takes over at once."""
+        self._ending.set()
+        self._wake.set()
+        if self._thread:
+            self._thread.join()
+        self._store.let_go(self.holder)
+
+    def wake(self) -> None:
+        """There is something to do."""
+        self._wake.set()
+
+    def take_over(self) -> None:
+        """Free what holders hold that were processes of this machine and are gone."""
+        for holder in self._store.holders():
+            boot, pid, started, _ = holder.split(":")
+            if boot == processes.boot_id() and not processes.is_alive(int(pid), int(started), boot):
+                self._store.let_go(holder)
+
+    def look(self) -> bool:
+        """Advance everything that can go on, once; answers whether anything is open."""
+        now = self._clock()
+        held = self._store.claim(holder=self.holder, now=now, until=now + _LEASE)
+        for one in held:
+            failures, not_before = self._trouble.get(one.id, (0, 0.0))
+            if not_before > time.monotonic():
+                continue
+            self._advance(one, failures)
+        open_now = {one.id for one in held}
+        self._trouble = {key: value for key, value in self._trouble.items() if key in open_now}
+        return bool(held)
+
+    def _advance(self, one: Reproduction, failures: int) -> None:
+        """Advance one; what goes wrong with it must not keep the others from going on."""
+        try:
+            if failures >= _GIVE_UP_AFTER:
+                self._reproducer.give_up(one, holder=self.holder)
+            else:
+                self._reproducer.advance(one, holder=self.holder)
+            self._trouble.pop(one.id, None)
+        except LeaseLost:
+            log.info("reproduction %s belongs to another process now", one.id)
+        except Unavailable as error:
+            # The quota service comes back; until then nothing has failed.
+            log.warning("reproduction %s waits: %s", one.id, error.message)
+            self._trouble[one.id] = (failures, time.monotonic() + 1.0)
+        except (ComparerUnavailable, OSError) as error:
+            log.warning("reproduction %s waits: %s", one.id, error)
+            self._trouble[one.id] = _later(failures)
+        except Exception:
+            log.exception("reproduction %s could not be advanced from %s", one.id, one.stage.value)
+            self._trouble[one.id] = _later(failures)
+
+    def _loop(self) -> None:
+        while not self._ending.is_set():
+            busy = True
+            try:
+                busy = self.look()
+            except Exception:
+                # A database that is away for a moment must not end the thread.
+                log.exception("reproductions could not be looked at")
+                self._ending.wait(1.0)
+            self._wake.wait(_BUSY_PAUSE_SECONDS if busy else _IDLE_PAUSE_SECONDS)
+            self._wake.clear()
+
+
+def _later(failures: int) -> tuple[int, float]:
+    return failures + 1, time.monotonic() + min(_LONGEST_BACKOFF_SECONDS, 0.5 * 2 ** min(failures, 8))
