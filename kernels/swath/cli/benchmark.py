@@ -80,6 +80,7 @@ def _here(
     """Run the scenarios of a folder in this environment."""
     from swath.benchmark.folder import read_algorithm
     from swath.benchmark.judging import benchmark as judged
+    from swath.benchmark.judging import outdated
     from swath.benchmark.running import check_here
 
     algorithm = read_algorithm(place, names=names, updating=update)
@@ -95,19 +96,19 @@ def _here(
             if not as_json:
                 remark(_line(result.as_dict()))
             told = result.as_dict()
-            if update and result.produced:
-                _show(told) if not as_json else None
-                told["updated"] = _update(algorithm.path, file, one, dict(result.produced), ask=not (yes or as_json))
+            if update:
+                changed = outdated(algorithm.path, one, result)
+                if changed and not as_json:
+                    _show(told)
+                told["updated"] = _update(algorithm.path, file, one, changed, ask=not (yes or as_json))
             results.append(told)
     return results
 
 
-def _update(folder: Path, file: Path, scenario: Any, produced: dict[str, Path], *, ask: bool) -> dict[str, str]:
-    """Take `produced` as references, where they are others; their hashes by output."""
+def _update(folder: Path, file: Path, scenario: Any, changed: dict[str, Path], *, ask: bool) -> dict[str, str]:
+    """Take `changed` as references, if the person at the terminal agrees; their hashes by output."""
     from swath.benchmark.references import write_references
-    from swath.contract.digest import sha256_file
 
-    changed = {name: path for name, path in produced.items() if sha256_file(path) != scenario.outputs[name].sha256}
     if not changed:
         return {}
     if ask and not typer.confirm(f"{scenario.name}: take {', '.join(changed)} as the new reference?", err=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from swath.benchmark.folder import AlgorithmFolder, read_algorithm
-from swath.benchmark.judging import benchmark
+from swath.benchmark.judging import benchmark, outdated
 from swath.benchmark.references import with_hashes, write_references
 from swath.benchmark.running import DeskRun
 from swath.client.errors import Invalid, NotFound
@@ -245,3 +245,40 @@ def test_what_is_no_scenario_at_all_is_said() -> None:
         with pytest.raises(ContractError, match="cannot be read"):
             with_hashes("scenarios/x.yaml", content, {})
     assert with_hashes("scenarios/x.yaml", b"just words", {}) == b"just words"
+
+
+@pytest.mark.parametrize(
+    ("reference", "hashed", "first", "second", "is_outdated"),
+    [
+        (SIX, SIX, SIX, SIX, False),
+        # Within the tolerance nothing has to be written anew.
+        (SIX, SIX, b'{"value": 6.001}', b'{"value": 6.001}', False),
+        (SIX, SIX, b'{"value": 7}', b'{"value": 7}', True),
+        (SIX, b"another", SIX, SIX, True),
+        (b'{"value": 7}', SIX, SIX, SIX, True),
+        (None, SIX, SIX, SIX, True),
+        # What differs from run to run is no reference.
+        (SIX, SIX, b'{"value": 7}', b'{"value": 8}', False),
+        (SIX, SIX, failed("cell-failed"), SIX, False),
+    ],
+)
+def test_which_references_are_outdated(
+    folder: Path, reference: bytes | None, hashed: bytes, first: Any, second: Any, is_outdated: bool
+) -> None:
+    file = folder / "references" / "three" / "double.json"
+    if reference is None:
+        file.unlink()
+    else:
+        file.write_bytes(reference)
+    (folder / "scenarios" / "three.yaml").write_text(SCENARIO % sha256(hashed))
+    algorithm = read_algorithm(folder, updating=True)
+    (scenario,) = algorithm.scenarios.values()
+    found = benchmark(
+        algorithm,
+        scenario,
+        folder.parent / "work",
+        collections=None,
+        compare_references=reference is not None,
+        runner=FakeRuns(first, second),
+    )
+    assert bool(outdated(folder, scenario, found)) is is_outdated
