@@ -142,14 +142,16 @@ def _conclude(told: Mapping[str, Any], *, as_json: bool) -> None:
     else:
         print_table(_COLUMNS, [_row(one) for one in results])
         for one in results:
-            _show(one)
+            if not one.get("updated"):
+                _show(one)
     if any(one["outcome"] in ("red", "unknown") and not one.get("updated") for one in results):
         raise typer.Exit(Exit.RUN_FAILED)
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, str, str, str]:
     seconds = one.get("wall_seconds")
-    return str(one["scenario"]), str(one["outcome"]), "-" if seconds is None else f"{seconds:.1f}", str(one["message"])
+    outcome = "updated" if one.get("updated") else str(one["outcome"])
+    return str(one["scenario"]), outcome, "-" if seconds is None else f"{seconds:.1f}", str(one["message"])
 
 
 def _line(one: Mapping[str, Any]) -> str:

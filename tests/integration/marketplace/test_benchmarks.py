@@ -119,7 +119,7 @@ def test_a_reference_moved_by_a_percent_is_found_and_mended(own_stack: Any) -> N
     assert runs[0]["id"] != runs[1]["id"]
     assert own_stack.client("bob").get(f"runs/{runs[0]['id']}").status_code == 404
     assert own_stack.client("bob").get(f"{VERSION}/rounds").json()["rounds"][0]["green"] is True
-    benchmarked = level(ada)
+    until(lambda: "1 scenarios brought back" in level(ada))
     # One percent beyond the tenth of a percent that the scenario allows.
     put(ada, dossier(value=6.0 * 1.011))
     second = ended(ada, count=2)
@@ -129,7 +129,7 @@ def test_a_reference_moved_by_a_percent_is_found_and_mended(own_stack: Any) -> N
     assert (broken["scenario"], broken["output"], broken["runs"]) == ("three", "double", list(_runs_of(second)))
     assert broken["comparison"]["differences"][0]["where"] == "$.value"
     # Assessments hear of a round once its end is stored.
-    until(lambda: level(ada) != benchmarked)
+    until(lambda: "double differs from its reference" in level(ada))
     (notice,) = ada.get("notices", params={"unread": True}).json()["notices"]
     assert notice["kind"] == "benchmark-broken"
     assert ada.post(f"notices/{notice['id']}/read").json()["read_at"]
@@ -137,7 +137,7 @@ def test_a_reference_moved_by_a_percent_is_found_and_mended(own_stack: Any) -> N
     third = ended(ada, count=3)
     assert outcomes(third)["three"] == "green"
     assert own_stack.client("bob").get("breaks").json()["total"] == 0
-    until(lambda: level(ada) == benchmarked)
+    until(lambda: "1 scenarios brought back" in level(ada))
     drift = ada.get(f"{VERSION}/drift").json()["scenarios"]["three"]
     assert drift["seconds"]["verdict"] == "too-few"
     assert len(drift["seconds"]["samples"]) == 2, "green ones alone"
@@ -155,10 +155,10 @@ def _runs_of(one: dict[str, Any]) -> tuple[str, ...]:
     return tuple(next(result["run_ids"] for result in one["results"] if result["scenario"] == "three"))
 
 
-def level(ada: Any) -> dict[str, bool]:
-    """Which criteria that scenarios prove are met."""
+def level(ada: Any) -> str:
+    """What assessments say of the benchmarks."""
     told = ada.get(f"{VERSION}/maturity").json()["assessment"]["results"]
-    return {result["criterion"]: result["met"] for result in told}
+    return next(str(result["told"]) for result in told if result["criterion"] == "benchmarks")
 
 
 def test_killed_in_mid_round_no_scenario_is_run_twice_or_lost(own_stack: Any) -> None:
