@@ -345,7 +345,6 @@ async def test_a_restart_goes_on_where_it_was(world: World, http: httpx.AsyncCli
     assert running.stage is Stage.RUNNING
     # Another process, after this one has died: the lease is taken over, the run is the same.
     world.made.reproduction_keeper.stop()
-    world.fake.hold_back = False
     assert running.run_id is not None
     world.look_until(running.run_id, RunStage.RUNNING)
     world.fake.let_end(running.run_id)
