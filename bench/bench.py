@@ -24,6 +24,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "chaos"), str(ROOT / "tests")]
+from inputs_watch import bench_inputs  # noqa: E402 - as below
 from ledger_rates import bench_ledger  # noqa: E402 - it uses the tests' own modules, found through the line above
 from lineage_walks import bench_lineage  # noqa: E402 - so does this
 from plain_swath import PlainSwath  # noqa: E402
@@ -132,7 +133,7 @@ def main() -> None:
         quotes()
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="?", choices=["runs", "holds", "lineage"], help="one part alone")
+    parser.add_argument("only", nargs="?", choices=["runs", "holds", "inputs", "lineage"], help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
     parser.add_argument("--ledger-rounds", type=int, default=3)
@@ -142,6 +143,8 @@ def main() -> None:
     say.print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     if options.only in (None, "runs"):
         bench_runs(options.python.absolute(), rounds=options.rounds)
+    if options.only in (None, "inputs"):
+        bench_inputs(say, python=options.python.absolute(), rounds=options.rounds)
     if options.only in (None, "holds"):
         bench_ledger(say, seconds=options.seconds, rounds=options.ledger_rounds)
     if options.only in (None, "lineage"):

@@ -25,6 +25,7 @@ from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.fake import FakeExecutor
+from swath_marketplace.executors.fake_comparer import FakeComparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.gathering import RoundsOf
@@ -226,7 +227,13 @@ def make_world(
     quota = quota or FakeQuotaClient()
     executor = executor or FakeExecutor(RunFolders(data / "marketplace" / "runs"))
     made = assemble(
-        chosen, quota=quota, executor=executor, comparer=comparer, rounds=rounds, clock=clock, prefix=PREFIX
+        chosen,
+        quota=quota,
+        executor=executor,
+        comparer=comparer or FakeComparer(),
+        rounds=rounds,
+        clock=clock,
+        prefix=PREFIX,
     )
     known = {name: user(name) for name in ("ada", "bob", "cyd")}
     identity = FakeIdentity({**known, "root": operator(), "robot": service()})

@@ -115,6 +115,7 @@ def _tier(tier: dict[str, Any]) -> Tier:
         description=tier["description"],
         terms=tuple(_terms(terms) for terms in tier["terms"]),
         formerly=tuple(tier.get("formerly", ())),
+        wallets=tuple(tier.get("wallets", ())),
     )
 
 

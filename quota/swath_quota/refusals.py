@@ -157,7 +157,7 @@ async def _row(tiers: Tiers, *, tier: str, limit: str, clock: Callable[[], datet
 
 
 def refusals(tiers: Tiers | None = None, *, clock: Callable[[], datetime] = utc_now) -> list[Row]:
-    """A row for each limit of each tier, with the terms of now."""
+    """A row for each limit of each tier that users are in, with the terms of now."""
     tiers = tiers or load_tiers()
     now = clock()
 
@@ -165,6 +165,7 @@ def refusals(tiers: Tiers | None = None, *, clock: Callable[[], datetime] = utc_
         return [
             await _row(tiers, tier=tier.name, limit=name, clock=lambda: now)
             for tier in tiers.tiers
+            if not tier.wallets
             for name in sorted(tier.terms_on(now.date()).by_name())
         ]
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 
 from swath_sandbox.claims import now
@@ -25,7 +24,8 @@ NAME = "served.jsonl"
 #: What a folder is opened for is known long before; the rest would only fill the disk.
 MOST_FILES = 50_000
 _DELETED = " (deleted)"
-_ESCAPE = re.compile(r"\\([0-7]{3})")
+#: What the kernel writes for what would break a line of mountinfo; the backslash last.
+_ESCAPES = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 
 class Watch:
@@ -144,7 +144,9 @@ class Watch:
 def _mounts(pid: int, inside: str) -> list[str]:
     """The mount points at and below a folder, as the process sees them: a folder may be put together of several."""
     with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
-        points = [_ESCAPE.sub(lambda found: chr(int(found[1], 8)), line.split(" ")[4]) for line in stream]
+        points = [line.split(" ")[4] for line in stream]
+    for written, meant in _ESCAPES:
+        points = [point.replace(written, meant) for point in points]
     found = [point for point in points if point == inside or point.startswith(f"{inside}/")]
     if inside not in found:
         raise ValueError(f"the sandbox has no mount at {inside}")

@@ -52,6 +52,12 @@ CLIENT: dict[str, Verb] = {
     | _verbs("Algorithms", "catalogue", **{"yank": "Withdraw a version of your algorithm, with a reason."}),
     **_verbs(
         "Algorithms",
+        "benchmark",
+        benchmark="Run an algorithm's scenarios and compare what comes with their references.",
+        notices="Show what you ought to know of your algorithms.",
+    ),
+    **_verbs(
+        "Algorithms",
         "maturity",
         maturity="Show how mature a version is, why, and what is missing for the next level.",
         review="Review a version of somebody else's; it counts if you are one of the operator's reviewers.",

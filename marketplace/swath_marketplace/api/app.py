@@ -16,12 +16,14 @@ from swath_service.identity import Identity
 from swath_marketplace.api import (
     added_value,
     algorithms,
+    comparisons,
     dossiers,
     inventories,
     lineage,
     maturity,
     receipts,
     reproductions,
+    rounds,
     runs,
 )
 from swath_marketplace.api.context import Caller, Context
@@ -77,10 +79,13 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         receipts.router,
         added_value.router,
         algorithms.router,
+        comparisons.router,
         dossiers.router,
         inventories.router,
+        maturity.router,
         lineage.router,
         reproductions.router,
+        rounds.router,
         runs.router,
     ):
         app.include_router(router, prefix=base)

@@ -11,6 +11,7 @@ from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
@@ -19,6 +20,7 @@ from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
+from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.runs import RunStore
@@ -30,8 +32,10 @@ class Context:
 
     registry: Registry
     added_values: AddedValues
+    comparisons: Comparisons
     dossiers: Dossiers
     maturity: Maturity
+    rounds: Rounds
     runs: Runs
     lineages: Lineages
     reproductions: Reproductions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from swath_marketplace.domain.runs import OutputFile
 
 _ENDINGS = {
@@ -18,7 +20,17 @@ _ENDINGS = {
 }
 
 
-def filename_of(output: OutputFile) -> str:
+class Named(Protocol):
+    """An output, as it is kept or as a receipt states it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def media_type(self) -> str: ...
+
+
+def filename_of(output: Named) -> str:
     """A name for the file on the caller's disk."""
     kind = output.media_type.partition(";")[0].strip().lower()
     return output.name + _ENDINGS.get(kind, ".bin")

@@ -12,6 +12,7 @@ STATUSES: dict[type[SwathError], int] = {
     errors.VersionYanked: 409,
     errors.EnvironmentGone: 409,
     errors.NotMature: 409,
+    errors.NothingToBenchmark: 409,
     errors.RunNotTerminal: 409,
     errors.RunNotFinished: 409,
     errors.BumpTooSmall: 422,

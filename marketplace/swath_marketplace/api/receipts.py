@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
 from swath.contract.receipts import MEDIA_TYPE
 
 from swath_marketplace.api.bodies import KeyReasonBody
 from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.downloads import filename_of
 from swath_marketplace.api.runs import RunId
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.receipts import Receipt
@@ -25,6 +27,39 @@ def receipt(run_id: RunId, actor: Caller, services: Services) -> Response:
     content = services.trust.receipts.bundle(actor, run_id).as_bytes()
     headers = {**_DOCUMENT, "Content-Disposition": f'attachment; filename="{run_id}.receipt.json"'}
     return Response(content, media_type=MEDIA_TYPE, headers=headers)
+
+
+@router.get("/runs/{run_id}/receipt/prov")
+def prov(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
+    """The run as W3C PROV-JSON."""
+    return services.trust.exports.prov(actor, run_id)
+
+
+@router.get("/runs/{run_id}/receipt/ro-crate")
+def ro_crate(run_id: RunId, actor: Caller, services: Services) -> Response:
+    """``ro-crate-metadata.json`` of a Process Run RO-Crate, to be put into the folder of the outputs."""
+    content = services.trust.exports.crate(actor, run_id, filename=filename_of)
+    return JSONResponse(content, media_type="application/ld+json", headers=_DOCUMENT)
+
+
+@router.get("/runs/{run_id}/receipt/cdse")
+def cdse(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
+    """The run as a trace of the Copernicus Data Space Ecosystem's traceability service."""
+    return services.trust.exports.cdse(actor, run_id)
+
+
+@router.get("/runs/{run_id}/receipt/stac")
+def stac(run_id: RunId, actor: Caller, services: Services) -> Response:
+    """A STAC Item of the outputs, with links to the scenes that they are derived from."""
+    shapes = services.shapes
+    content = services.trust.exports.stac(
+        actor,
+        run_id,
+        output_href=lambda output: shapes.result_path(run_id, output.name),
+        item_href=shapes.archive_item_path,
+        receipt_href=shapes.receipt_path(run_id),
+    )
+    return JSONResponse(content, media_type="application/geo+json", headers=_DOCUMENT)
 
 
 @router.get("/receipts/keys")

@@ -141,6 +141,7 @@ class Shapes:
             "version": run.version,
             "digest": run.digest,
             "caller": run.caller,
+            "purpose": run.purpose.value,
             "status": run.status.value,
             "progress": round(run.progress, 4),
             "parameters": dict(run.parameters),
@@ -176,7 +177,20 @@ class Shapes:
 
     def output(self, run: Run, output: OutputFile) -> dict[str, Any]:
         """One output of a run."""
-        return {**output.as_dict(), "href": f"{self._base}/runs/{run.id}/results/{output.name}"}
+        return {**output.as_dict(), "href": self.result_path(run.id, output.name)}
+
+    def result_path(self, run_id: str, name: str) -> str:
+        """Where an output is."""
+        return f"{self._base}/runs/{run_id}/results/{name}"
+
+    def archive_item_path(self, collection: str, item: str) -> str:
+        """Where the archive next door has an item."""
+        beside = self._base.rpartition("/")[0]
+        return f"{beside}/archive/collections/{quote(collection, safe='')}/items/{quote(item, safe='')}"
+
+    def below(self, path: str) -> str:
+        """The address of `path` below this service's."""
+        return f"{self._base}/{path}"
 
     def receipt_path(self, run_id: str) -> str:
         """Where a run's receipt is."""

@@ -18,7 +18,8 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
-from swath_marketplace.bootstrap.comparing import comparer_of
+from swath_marketplace.bootstrap.benchmarks import benchmarks
+from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.inputs import archive_of, observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
@@ -35,12 +36,13 @@ from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.collecting import Collector
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
-from swath_marketplace.services.gathering import NoRounds, RoundsOf
+from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
+from swath_marketplace.services.round_keeper import RoundKeeper
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
@@ -50,6 +52,7 @@ from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
+from swath_marketplace.store.rounds import RoundStore
 from swath_marketplace.store.runs import RunStore
 
 
@@ -65,11 +68,13 @@ class Marketplace:
     folders: RunFolders
     assessor: Assessor
     assessments: AssessmentClock
+    comparer: Comparer
+    keeper: RoundKeeper
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
 
 
 def assemble(
@@ -86,12 +91,10 @@ def assemble(
 
     Parameters
     ----------
-    executor
+    executor, comparer
         By default the sandbox of this machine.
-    comparer
-        ``None``: nothing but the very same bytes count as the same.
     rounds
-        Of benchmarks, where assessments look for them; by default none.
+        Of benchmarks, where assessments look for them; by default those that are made here.
     """
     home, slots = settings.data.absolute() / "marketplace", settings.slots()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -112,7 +115,7 @@ def assemble(
         algorithms=algorithms,
         registry=registry,
         dossiers=dossiers,
-        rounds=rounds or NoRounds(),
+        rounds=rounds or RoundStore(database),
         artifacts=_artifacts(settings),
         events=events,
         clock=clock,
@@ -158,15 +161,30 @@ def assemble(
         slots=slots,
         clock=clock,
     )
+    comparer = comparer or make_comparer(settings)
     again = reproducing(
         settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
         keys=trust.keys, comparer=comparer, clock=clock,
     )  # fmt: skip
+    benches = benchmarks(
+        settings,
+        database,
+        algorithms=algorithms,
+        registry=registry,
+        dossiers=dossiers,
+        runs=service,
+        folders=folders,
+        comparer=comparer,
+        clock=clock,
+    )
+    benches.rounds.add_listener(assessed.assessor.on_round)
     context = Context(
         registry=registry,
         added_values=added_values,
+        comparisons=make_comparisons(settings, database, runs=service, comparer=comparer),
         dossiers=dossiers,
         maturity=maturity,
+        rounds=benches.rounds,
         runs=service,
         lineages=lineages(database, runs=service),
         reproductions=again.reproductions,
@@ -186,6 +204,8 @@ def assemble(
         folders=folders,
         assessor=assessed.assessor,
         assessments=assessed.clock,
+        comparer=comparer,
+        keeper=benches.keeper,
     )
 
 
@@ -198,7 +218,7 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         When this machine cannot isolate runs and the operator did not give that up.
     """
     check_isolation(settings.allow())
-    made = assemble(settings, quota=quota, comparer=comparer_of(settings), prefix=prefix)
+    made = assemble(settings, quota=quota, prefix=prefix)
     app = make_app(context=made.context, workers=made.workers, identity=identity, prefix=prefix)
     install_rates(
         app,

@@ -9,6 +9,7 @@ from pathlib import Path
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.executors.local import LocalExecutor
 from swath_marketplace.executors.protocol import Executor
+from swath_marketplace.services.receipt_exports import Exports
 from swath_marketplace.services.receipt_keeper import ReceiptKeeper
 from swath_marketplace.services.receipt_log import ReceiptLog
 from swath_marketplace.services.receipts import Issuer, Receipts
@@ -51,10 +52,12 @@ def make_trust(
         keys.pen()
     except Exception:
         log.exception("no receipt can be signed until this is mended")
+    receipts = Receipts(issuer=issuer, store=store, runs=runs)
     return Trust(
         keys=keys,
         issuer=issuer,
-        receipts=Receipts(issuer=issuer, store=store, runs=runs),
+        receipts=receipts,
+        exports=Exports(receipts=receipts, keys=keys),
         log=ReceiptLog(store),
         keeper=ReceiptKeeper(issuer),
     )

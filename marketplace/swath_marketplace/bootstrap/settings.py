@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     """Where hashes of files that did not change are remembered; by default in the data folder. A cache."""
     run_disk_mb: int = Field(default=10_240, ge=1)
     """Most that one run may write."""
+    comparer_environment: str = "eo"
+    """Environment whose library compares results; where it is not built, the first one that is."""
+    comparer_memory_mb: int = Field(default=2048, ge=256)
+    """Most that one comparison may take; it stands beside the slots of runs."""
+    comparer_seconds: float = Field(default=180, gt=0, le=3600)
+    """Most that the comparison of one output may take."""
     lease_seconds: float = Field(default=15, gt=0, le=600)
     """How long a run waits for a reconciler that went silent."""
     allow_no_bwrap: bool = Field(default=False, validation_alias=AliasChoices("SWATH_ALLOW_NO_BWRAP"))
@@ -63,6 +69,10 @@ class Settings(BaseSettings):
         default=None, repr=False, validation_alias=AliasChoices("SWATH_MARKETPLACE_RATES_URL", "SWATH_RATES_URL")
     )
     """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
+    benchmark_hours: float = Field(default=24, ge=0, le=24 * 30)
+    """After so long each listed version's scenarios are run again; 0: only when its author or an operator asks."""
+    benchmark_delay_minutes: float = Field(default=5, ge=0, le=24 * 60)
+    """After its start the service waits so long before it looks which versions are due."""
     criteria: Path | None = None
     """A criteria file of one's own for maturity; by default the newest that comes with Swath."""
     reviewers: str = Field(default="", max_length=10_000)

@@ -21,6 +21,10 @@ class NotMature(Conflict):
     """No version of the algorithm is mature enough for what is asked."""
 
 
+class NothingToBenchmark(Conflict):
+    """The version has no scenarios."""
+
+
 class BumpTooSmall(Invalid):
     """The change of the interface asks for a larger step of the version."""
 

@@ -58,6 +58,21 @@ class Desired(StrEnum):
     CANCELED = "canceled"
 
 
+class RunPurpose(StrEnum):
+    """What a run is made for."""
+
+    CALL = "call"
+    """Somebody wants its results."""
+    BENCHMARK = "benchmark"
+    """The platform looks whether the version does what its scenarios say, and pays."""
+    REPRODUCTION = "reproduction"
+    """Somebody looks whether an earlier run brings the same back."""
+
+
+#: The caller of benchmarks: no user, with a wallet and a tier of its own.
+PLATFORM = "platform"
+
+
 class SettlementKind(StrEnum):
     """What became of a run's hold."""
 
@@ -255,6 +270,7 @@ class Run:
     """The most that its caller lets it cost."""
     ceiling_millicredits: int | None = None
     """The most that its version's limits let it cost; ``None`` for a run from before there were quotes."""
+    purpose: RunPurpose = RunPurpose.CALL
     generation: int = 0
     """Fencing token: a writer that has lost the lease finds another number here and writes nothing."""
 

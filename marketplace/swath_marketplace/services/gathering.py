@@ -26,8 +26,10 @@ log = logging.getLogger(__name__)
 
 #: As many runs as any criterion looks back on.
 _RUNS = 500
+#: Three months of daily rounds: whatever is older is stale under any criteria that make sense.
+_ROUNDS = 100
 #: Logs that are looked at: a run with other parameters may tell less.
-_LOGS = 3
+_LOGS = 6
 #: Runs of which a log is looked for.
 _TRIED = 20
 #: A notebook that tells more than this is not read to its end.
@@ -38,8 +40,8 @@ _REMEMBERED = 2_000
 class RoundsOf(Protocol):
     """Where the rounds of benchmarks are kept."""
 
-    def of(self, algorithm_id: str, digest: str) -> Sequence[Round]:
-        """Every ended round of a version, newest last."""
+    def of(self, algorithm_id: str, digest: str, *, limit: int | None = None) -> Sequence[Round]:
+        """Every ended round of a version, newest last; with `limit` the newest so many."""
         ...
 
 
@@ -54,7 +56,7 @@ class DossiersOf(Protocol):
 class NoRounds:
     """`RoundsOf` where nothing is benchmarked."""
 
-    def of(self, algorithm_id: str, digest: str) -> Sequence[Round]:  # noqa: ARG002 - the Protocol's signature
+    def of(self, algorithm_id: str, digest: str, *, limit: int | None = None) -> Sequence[Round]:  # noqa: ARG002 - the Protocol's signature
         """None."""
         return ()
 
@@ -94,13 +96,13 @@ class Gatherer:
     def evidence(self, version: AlgorithmVersion) -> Evidence:
         """Everything that is known about `version` now."""
         key = (version.algorithm_id, version.digest)
-        dossiers, rounds = self._dossiers.of(*key), self._rounds.of(*key)
+        dossiers, rounds = self._dossiers.of(*key), self._rounds.of(*key, limit=_ROUNDS)
         dossier = dossiers[-1] if dossiers else None
         lock = version.environment_lock_sha256
         results = latest_results(dossier, dossiers=dossiers, rounds=rounds, lock_sha256=lock) if dossier else {}
         green = last_green(dossier, dossiers=dossiers, rounds=rounds, lock_sha256=lock) if dossier else None
         runs = self._runs.of(version, limit=_RUNS)
-        benched = [run_id for name in results for run_id in results[name].run_ids if results[name].comparisons]
+        benched = [one.run_ids[0] for one in results.values() if one.run_ids and one.comparisons]
         return Evidence(
             version=version,
             interface=Interface.from_dict(version.interface),

@@ -17,6 +17,7 @@ from swath_quota.client import (
     NoSuchHold,
     NoSuchPrices,
     Observation,
+    ObservationSource,
     Prices,
     Purpose,
     PurposeKind,
@@ -38,6 +39,7 @@ from swath_marketplace.domain.runs import (
     Estimate,
     RefusalInfo,
     Run,
+    RunPurpose,
     RunStatus,
     SettlementKind,
     Usage,
@@ -155,6 +157,7 @@ class Cashier:
             usage=_metered(run, usage),
             finished=run.outcome is RunStatus.FINISHED,
             at=self._clock(),
+            source=ObservationSource.BENCHMARK if run.purpose is RunPurpose.BENCHMARK else ObservationSource.USE,
             quote_id=run.estimate.quote_id if run.estimate else "",
         )
         try:

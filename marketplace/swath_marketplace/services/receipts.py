@@ -230,11 +230,11 @@ class Receipts:
         return Bundle(receipt=receipt.envelope, index=receipt.log_index, proof=tuple(proof), checkpoint=checkpoint)
 
 
-def _checkpoint(pen: Pen, now: datetime, size: int, root: bytes, former: datetime | None) -> tuple[Envelope, datetime]:
+def _checkpoint(pen: Pen, now: datetime, size: int, root: bytes, former: Envelope | None) -> Envelope:
+    last = Checkpoint.from_envelope(former).at if former else None
     # A clock that was set back must not let a longer log look older than a shorter one.
-    at = now if former is None or now > former else former
-    checkpoint = Checkpoint(origin=pen.keys.origin, size=size, root=root, at=at)
-    return pen.sign(checkpoint.as_bytes(), CHECKPOINT_TYPE), at
+    at = now if last is None or now > last else last
+    return pen.sign(Checkpoint(origin=pen.keys.origin, size=size, root=root, at=at).as_bytes(), CHECKPOINT_TYPE)
 
 
 def damaged() -> Unavailable:

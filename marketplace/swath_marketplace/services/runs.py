@@ -15,12 +15,13 @@ from swath.contract.parameters import check_parameters
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden, Invalid, NotFound
 
+from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
-from swath_marketplace.domain.runs import OutputFile, Run, RunStatus
+from swath_marketplace.domain.runs import PLATFORM, OutputFile, Run, RunPurpose, RunStatus
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.budgets import BudgetWatch
@@ -41,6 +42,7 @@ class RunRequest:
     parameters: Mapping[str, Any]
     budget_millicredits: int | None = None
     """The most that the run may cost: it caps what is held; what reaches it is asked to checkpoint, then stopped."""
+    purpose: RunPurpose = RunPurpose.CALL
 
     @property
     def sha256(self) -> str:
@@ -58,6 +60,8 @@ class RunRequest:
                         "algorithm": self.algorithm,
                         "parameters": self.parameters,
                         "budget_millicredits": self.budget_millicredits,
+                        # Left out of a call, so that keys from before there were purposes are known still.
+                        **({} if self.purpose is RunPurpose.CALL else {"purpose": self.purpose.value}),
                     }
                 )
             )
@@ -117,7 +121,7 @@ class Runs:
         NotFound, VersionYanked, EnvironmentGone
         """
         actor.require(Scope.EXECUTE)
-        caller = _payer(actor)
+        caller = _payer(actor, request.purpose)
         sha256 = request.sha256
         if key is not None:
             earlier = self._earlier(caller, key, sha256)
@@ -187,6 +191,10 @@ class Runs:
         """Ask for an end; a run that has ended stays as it is. What was used until then is paid for."""
         actor.require(Scope.EXECUTE)
         run = self.get(actor, run_id)
+        if not (actor.is_operator or _is_callers(actor, run)):
+            raise Forbidden(
+                code="not-your-run", message="this run is the platform's own", mend="ask an operator to cancel it"
+            )
         if not run.terminal:
             self._store.want_canceled(run.id)
             self._reconciler.wake()
@@ -215,6 +223,10 @@ class Runs:
             )
         return output, path
 
+    def kept(self, run: Run, name: str) -> Path:
+        """Where the output `name` of `run` is kept, whether its file is still there or not."""
+        return self._folders.of(run.id).result(name)
+
     def _new(self, actor: Actor, caller: str, request: RunRequest) -> Run:
         version, parameters = self._fitting(actor, request)
         run_id = uuid.uuid4().hex
@@ -225,7 +237,7 @@ class Runs:
             features=features,
             ending_seconds=self._budgets.ending_seconds,
             budget=request.budget_millicredits,
-            added_value=self._added_values.agreed(version, parameters, caller=caller),
+            added_value=self._added_value(version, parameters, caller=caller, purpose=request.purpose),
         )
         return Run(
             id=run_id,
@@ -244,7 +256,16 @@ class Runs:
             budget_millicredits=request.budget_millicredits,
             ceiling_millicredits=offer.ceiling,
             created_at=self._clock(),
+            purpose=request.purpose,
         )
+
+    def _added_value(
+        self, version: AlgorithmVersion, parameters: Mapping[str, Any], *, caller: str, purpose: RunPurpose
+    ) -> AddedValue | None:
+        """What the author gets; nothing of a benchmark, or a broken algorithm would earn by being looked at."""
+        if purpose is RunPurpose.BENCHMARK:
+            return None
+        return self._added_values.agreed(version, parameters, caller=caller)
 
     def _fitting(self, actor: Actor, request: RunRequest) -> tuple[AlgorithmVersion, Mapping[str, Any]]:
         """The version that is asked for, and its bound parameters."""
@@ -314,12 +335,30 @@ def _accepted(run: Run) -> Run:
     )
 
 
-def _payer(actor: Actor) -> str:
+#: Who makes benchmarks. Nobody can present a token of this actor: a purpose is not among what HTTP takes.
+PLATFORM_ACTOR = Actor(name=PLATFORM, kind=ActorKind.SERVICE, scopes=frozenset({Scope.READ.value, Scope.EXECUTE.value}))
+
+
+def _payer(actor: Actor, purpose: RunPurpose) -> str:
+    if purpose is RunPurpose.BENCHMARK:
+        if actor is not PLATFORM_ACTOR:
+            raise Forbidden(
+                code="platform-only",
+                message="benchmarks are the platform's own runs",
+                mend="ask for a round, which the platform pays",
+            )
+        return PLATFORM
     if actor.kind is not ActorKind.USER:
         raise Forbidden(
             code="users-only",
             message="a run is paid from a user's wallet, and this token is a service's",
             mend="use a user's token",
+        )
+    if actor.name == PLATFORM:
+        raise Forbidden(
+            code="reserved-name",
+            message=f"the name {PLATFORM!r} is the platform's own, and so is its wallet",
+            mend="ask the operator for a user of another name",
         )
     return actor.name
 
@@ -340,4 +379,12 @@ def get_run(store: RunStore, actor: Actor, run_id: str) -> Run:
 
 
 def _may_see(actor: Actor, run: Run) -> bool:
-    return actor.is_operator or (actor.kind is ActorKind.USER and actor.name == run.caller)
+    if actor.is_operator or (actor is PLATFORM_ACTOR and run.caller == PLATFORM):
+        return True
+    # The author, too, looks at what a benchmark of the algorithm did.
+    is_authors = run.purpose is RunPurpose.BENCHMARK and actor.name == run.owner
+    return actor.kind is ActorKind.USER and (_is_callers(actor, run) or is_authors)
+
+
+def _is_callers(actor: Actor, run: Run) -> bool:
+    return actor.name == run.caller and run.purpose is not RunPurpose.BENCHMARK

@@ -56,6 +56,15 @@ class Pen:
             raise ValueError("only a JSON object is signed without an envelope")
         return bytes.fromhex(self.signer.sign(message).signature)
 
+    @property
+    def certificate(self) -> str:
+        """The public key as PEM (SubjectPublicKeyInfo)."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.keys.active.public))
+        return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
 
 class Keys:
     """Signs, and tells which keys there are. Private keys stay in here and in their files.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swath_marketplace.services.receipt_exports import Exports
 from swath_marketplace.services.receipt_keeper import ReceiptKeeper
 from swath_marketplace.services.receipt_log import ReceiptLog
 from swath_marketplace.services.receipts import Issuer, Receipts
@@ -17,5 +18,6 @@ class Trust:
     keys: Keys
     issuer: Issuer
     receipts: Receipts
+    exports: Exports
     log: ReceiptLog
     keeper: ReceiptKeeper

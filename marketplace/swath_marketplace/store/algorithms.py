@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Resources
 from swath_marketplace.domain.catalogue import newest_first
+from swath_marketplace.domain.runs import RunPurpose, Stage
 from swath_marketplace.store import tables
 from swath_marketplace.store.database import Database
 
@@ -62,12 +63,11 @@ class AlgorithmStore:
         return _algorithm(row, versions, all_versions=True)
 
     def count_runs(self, algorithm_id: str) -> int:
-        """How many runs there are of an algorithm, of whatever version and caller."""
+        """How many runs there are of an algorithm, of whatever version and caller; the platform's own do not count."""
         runs = tables.runs
+        wanted = (runs.c.algorithm_id == algorithm_id, runs.c.purpose != RunPurpose.BENCHMARK.value)
         with self._database.read() as connection:
-            count: int = connection.execute(
-                sa.select(sa.func.count()).select_from(runs).where(runs.c.algorithm_id == algorithm_id)
-            ).scalar_one()
+            count: int = connection.execute(sa.select(sa.func.count()).select_from(runs).where(*wanted)).scalar_one()
         return count
 
     def list(
@@ -96,6 +96,28 @@ class AlgorithmStore:
             ).all()
             versions = self._versions(connection, [row.id for row in rows])
         return [_algorithm(row, versions[row.id]) for row in rows], total
+
+    def needed_builds(self) -> Mapping[tuple[str, str], int]:
+        """Name and lock of each environment that versions which can be called, or runs that are not over, stand on.
+
+        With the number of those versions.
+        """
+        runs, versions = tables.runs, tables.versions
+        going = (
+            sa.select(runs.c.algorithm_id, runs.c.version)
+            .where(runs.c.stage != Stage.TERMINAL.value)
+            .distinct()
+            .subquery()
+        )
+        same = sa.and_(going.c.algorithm_id == versions.c.algorithm_id, going.c.version == versions.c.version)
+        wanted = (
+            sa.select(versions.c.environment, versions.c.environment_lock_sha256, sa.func.count())
+            .select_from(versions.outerjoin(going, same))
+            .where(sa.or_(versions.c.yanked_at.is_(None), going.c.version.is_not(None)))
+            .group_by(versions.c.environment, versions.c.environment_lock_sha256)
+        )
+        with self._database.read() as connection:
+            return {(name, lock): count for name, lock, count in connection.execute(wanted)}
 
     def yank(self, version: AlgorithmVersion, *, reason: str, at: datetime) -> None:
         """Mark a version as yanked; the first reason stands."""

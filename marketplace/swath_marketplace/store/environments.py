@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from swath_marketplace.domain.algorithms import Environment
+from swath_marketplace.domain.builds import Build
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,34 @@ class EnvironmentRegistry:
             log.warning("environment %s cannot be used: %s", path.parent.name, error)
             return None
         return found if found.lock_sha256 == lock_sha256 else None
+
+    def builds(self) -> Sequence[Build]:
+        """Every build for one lock that stands there whole; an environment's plain folder is none."""
+        found = []
+        for path in sorted(self._root.glob("*@*/environment.json")):
+            try:
+                environment = _read(path)
+                built_at = path.stat().st_mtime
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                log.warning("environment %s cannot be used: %s", path.parent.name, error)
+                continue
+            name = self._root / environment.name
+            current = name.is_symlink() and name.readlink() == Path(path.parent.name)
+            found.append(
+                Build(
+                    name=environment.name,
+                    lock_sha256=environment.lock_sha256,
+                    folder=path.parent,
+                    built_at=built_at,
+                    current=current,
+                )
+            )
+        return found
+
+    def remove(self, build: Build) -> None:
+        """Remove a build; it is gone at once for whoever looks for it, also if this is cut off."""
+        (build.folder / "environment.json").unlink(missing_ok=True)
+        shutil.rmtree(build.folder)
 
 
 def _read(path: Path) -> Environment:

@@ -7,12 +7,9 @@ signature or by the tree, so that what somebody changes who can take the trigger
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from swath_marketplace.store.columns import UtcDateTime
 from swath_marketplace.store.tables import Base, table_of
 
 
@@ -85,7 +82,6 @@ class CheckpointRow(Base, table=True):
 
     size: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     envelope: str = Field(sa_column=sa.Column(sa.Text, nullable=False))
-    signed_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
 
 
 installation = table_of(InstallationRow)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -19,8 +18,8 @@ from swath_marketplace.store.signing_keys import RECEIPTS_LOCK, count_events
 from swath_marketplace.store.tables import runs
 
 T = TypeVar("T")
-#: Signs a checkpoint over size, root and a time that is not before the one given, where there is a former one.
-SignCheckpoint = Callable[[int, bytes, datetime | None], tuple[Envelope, datetime]]
+#: Signs a checkpoint over size and root; it is given the former one, where there is one.
+SignCheckpoint = Callable[[int, bytes, Envelope | None], Envelope]
 _FEW = 400
 
 
@@ -35,7 +34,6 @@ class StoredCheckpoint:
     size: int
     envelope: str
     """Canonical JSON, as far as nobody changed it."""
-    signed_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -256,10 +254,10 @@ def _seal(connection: sa.Connection, size: int, sign: SignCheckpoint) -> None:
     places = merkle.wanted(lambda hashes: merkle.root(size, hashes))
     root = merkle.root(size, _hashes(connection, places).__getitem__)
     former = _latest(connection)
-    envelope, signed_at = sign(size, root, former.signed_at if former else None)
-    connection.execute(
-        checkpoints.insert().values(size=size, envelope=envelope.as_bytes().decode(), signed_at=signed_at)
-    )
+    # One that was tampered with raises, and nothing is added to a log that cannot be trusted.
+    before = Envelope.from_bytes(former.envelope.encode(), "checkpoint") if former else None
+    envelope = sign(size, root, before)
+    connection.execute(checkpoints.insert().values(size=size, envelope=envelope.as_bytes().decode()))
 
 
 def _size(connection: sa.Connection) -> int:

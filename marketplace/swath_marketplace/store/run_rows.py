@@ -16,6 +16,7 @@ from swath_marketplace.domain.runs import (
     OutputFile,
     RefusalInfo,
     Run,
+    RunPurpose,
     RunStatus,
     SettlementKind,
     Stage,
@@ -79,6 +80,7 @@ def run_of(row: sa.Row[Any]) -> Run:
         features=row.features or {},
         added_value=AddedValue.from_dict(row.added_value) if row.added_value else None,
         ceiling_millicredits=row.ceiling_millicredits,
+        purpose=RunPurpose(row.purpose),
         generation=row.generation,
     )
 

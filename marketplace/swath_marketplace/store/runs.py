@@ -261,6 +261,7 @@ def _asked(run: Run) -> dict[str, Any]:
         "budget_millicredits": run.budget_millicredits,
         "ceiling_millicredits": run.ceiling_millicredits,
         "created_at": run.created_at,
+        "purpose": run.purpose.value,
         "desired": run.desired.value,
     }
 

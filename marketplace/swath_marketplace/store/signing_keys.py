@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
-from swath.contract.envelopes import Envelope
+from swath.contract.envelopes import Envelope, Reason, Untrusted
 
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.receipt_tables import installation, key_events
@@ -67,8 +67,10 @@ def _read(connection: sa.Connection) -> tuple[str, Sequence[Envelope]] | None:
     origin = connection.execute(sa.select(installation.c.origin)).scalar_one_or_none()
     if origin is None:
         return None
-    rows = connection.execute(sa.select(key_events.c.envelope).order_by(key_events.c.sequence)).scalars()
-    return origin, [Envelope.from_bytes(text.encode(), "key event") for text in rows]
+    rows = connection.execute(sa.select(key_events).order_by(key_events.c.sequence)).all()
+    if [row.sequence for row in rows] != list(range(1, len(rows) + 1)):
+        raise Untrusted(Reason.MALFORMED, "keys: an event is missing, or filed under another number")
+    return origin, [Envelope.from_bytes(row.envelope.encode(), "key event") for row in rows]
 
 
 class KeyFiles:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from swath_marketplace.domain.runs import Desired, RunStatus, SettlementKind, Stage
+from swath_marketplace.domain.runs import Desired, RunPurpose, RunStatus, SettlementKind, Stage
 from swath_marketplace.store.columns import UtcDateTime
 
 
@@ -17,7 +17,7 @@ class Base(SQLModel, registry=registry()):
     """Tables of this room; another room's may live in the same process under the same names."""
 
 
-def _one_of(column: str, values: type[Stage | RunStatus | Desired | SettlementKind]) -> str:
+def _one_of(column: str, values: type[Stage | RunStatus | Desired | SettlementKind | RunPurpose]) -> str:
     return f"{column} IN ({', '.join(repr(value.value) for value in values)})"
 
 
@@ -73,6 +73,7 @@ class RunRow(Base, table=True):
         sa.CheckConstraint(f"settlement IS NULL OR {_one_of('settlement', SettlementKind)}", name="ck_runs_settlement"),
         sa.CheckConstraint("(stage = 'terminal') = (settlement IS NOT NULL)", name="ck_runs_terminal_is_settled"),
         sa.CheckConstraint("stage <> 'terminal' OR outcome IS NOT NULL", name="ck_runs_terminal_has_outcome"),
+        sa.CheckConstraint(_one_of("purpose", RunPurpose), name="ck_runs_purpose"),
         sa.CheckConstraint("quote_millicredits >= 0", name="ck_runs_quote"),
         sa.CheckConstraint(
             "cost_millicredits IS NULL OR (cost_millicredits >= 0 AND cost_millicredits <= quote_millicredits)",
@@ -123,6 +124,9 @@ class RunRow(Base, table=True):
     ceiling_millicredits: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
     checkpoint: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     admitted_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    purpose: str = Field(
+        default=RunPurpose.CALL.value, sa_column=sa.Column(sa.String, nullable=False, server_default="call")
+    )
     generation: int = 0
     lease_holder: str | None = None
     lease_until: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))

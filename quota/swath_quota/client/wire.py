@@ -181,6 +181,7 @@ def tiers_of(data: Json) -> Tiers:
                     for terms in tier["terms"]
                 ),
                 formerly=tuple(tier.get("formerly", ())),
+                wallets=tuple(tier.get("wallets", ())),
             )
             for tier in data["tiers"]
         ),

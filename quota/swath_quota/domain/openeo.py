@@ -65,6 +65,7 @@ def billing(tiers: Tiers) -> dict[str, Any]:
         "plans": [
             {"name": tier.name, "description": f"{tier.title}: {tier.description}", "paid": False}
             for tier in tiers.tiers
+            if not tier.wallets
         ],
     }
 
@@ -99,7 +100,7 @@ def checked_plan(plan: str | None, tiers: Tiers, *, own: str, needed: bool = Fal
     """
     if plan is None:
         return PLAN_MISSING if needed else None
-    known = plan.lower() in {tier.name.lower() for tier in tiers.tiers}
+    known = plan.lower() in {tier.name.lower() for tier in tiers.tiers if not tier.wallets}
     return None if known and plan.lower() == own.lower() else PLAN_INVALID
 
 

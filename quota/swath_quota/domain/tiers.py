@@ -46,6 +46,8 @@ class Tier:
     """Ordered by `Terms.effective_on`, which are all different; at least one."""
     formerly: tuple[str, ...] = ()
     """Names it had before: wallets that were put into it then are in it still."""
+    wallets: tuple[str, ...] = ()
+    """Short names of the platform's own wallets, which open in this tier; with any, it is no plan for users."""
 
     def __post_init__(self) -> None:
         days = [terms.effective_on for terms in self.terms]
@@ -70,11 +72,18 @@ class Tiers:
         names = [name for tier in self.tiers for name in (tier.name, *tier.formerly)]
         if len(set(names)) != len(names) or self.default not in names:
             raise ValueError("tiers must have different names, and the default must be one of them")
+        wallets = [wallet for tier in self.tiers for wallet in tier.wallets]
+        if len(set(wallets)) != len(wallets):
+            raise ValueError("a wallet opens in one tier")
         shapes: dict[str, Limit] = {}
         for tier in self.tiers:
             for limit in (limit for terms in tier.terms for limit in terms.limits):
                 if shapes.setdefault(limit.name, limit).shape != limit.shape:
                     raise ValueError(f"tier {tier.name}: {limit.name} has another window or unit than elsewhere")
+
+    def of_new(self, wallet: str) -> str:
+        """Name of the tier in which the wallet with the short name `wallet` opens."""
+        return next((tier.name for tier in self.tiers if wallet in tier.wallets), self.default)
 
     def names(self) -> frozenset[str]:
         """Every name that a wallet's tier may have."""

@@ -92,7 +92,7 @@ def _with_running(state: LimitState, count: int) -> LimitState:
 def look(desk: Desk, account: str, *, now: datetime) -> Looked:
     """Limits and usage of `account` at `now`, from one view of the books and one of the limits."""
     wallet, allowance_left = desk.books.read(lambda reader: _purse(reader, account, month=month_of(now)))
-    assigned = wallet.tier if wallet and wallet.tier else desk.tiers.default
+    assigned = wallet.tier if wallet and wallet.tier else desk.tiers.of_new(account)
 
     def work(reader: LimitReader) -> Looked:
         holding = live(reader.overrides(account), at=now)

@@ -87,7 +87,7 @@ def refresh(desk: Desk, name: str, *, now: datetime) -> None:
     def work(unit: Unit) -> None:
         opened = [account_of_id(ISSUER, at=now), account_of_id(platform_of(account_id), at=now)]
         if not is_organisation(name):
-            opened.append(new_account(AccountKind.USER, name, at=now, tier=desk.tiers.default))
+            opened.append(new_account(AccountKind.USER, name, at=now, tier=desk.tiers.of_new(name)))
         unit.open_accounts(opened)
         account = unit.lock([ISSUER, account_id]).get(account_id)
         if account is None:

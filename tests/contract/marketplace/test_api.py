@@ -92,6 +92,8 @@ DOORS = [
     ("GET", "receipts/log/consistency"),
     ("GET", "receipts/log/inclusion"),
     ("GET", f"receipts/by-hash/{'0' * 64}"),
+    ("GET", "runs/a1/comparison"),
+    ("GET", "runs/a1/comparison/pictures/double"),
 ]
 #: What anybody may ask: whether it is up, and which keys it signs with.
 OPEN_DOORS = {("GET", "health"), ("GET", "receipts/keys")}
@@ -119,7 +121,10 @@ def test_the_list_of_doors_is_whole(world: World) -> None:
         for method, path in told
     }
     filled = {
-        (method, path.replace("results/{name}", "results/double").replace("{name}", "double"))
+        (
+            method,
+            path.replace("results/{name}", "results/double").replace("{name}", "double").replace("{output}", "double"),
+        )
         for method, path in filled
     }
     filled = {(method, path.replace("{key}", "0" * 64).replace("{sha256}", "0" * 64)) for method, path in filled}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +80,7 @@ class ScriptedRounds:
 
     made: list[Round] = field(default_factory=list)
 
-    def of(self, algorithm_id: str, digest: str) -> Sequence[Round]:
+    def of(self, algorithm_id: str, digest: str, *, limit: int | None = None) -> Sequence[Round]:
         return [one for one in self.made if (one.algorithm_id, one.version_digest) == (algorithm_id, digest)]
 
 
@@ -384,6 +386,21 @@ def test_nothing_new_is_nothing_stored(world: World) -> None:
     assert (total, [one.cause for one in found]) == (1, [Cause.PUBLISH])
     again, created = store.add(replace(found[0], cause=Cause.CLOCK))
     assert (again, created) == (found[0], False)
+
+
+def test_many_who_assess_at_once_store_it_once(world: World) -> None:
+    published = world.registry.publish(user("ada"), notebook(name="other"), version="1.0.0").version
+    store = AssessmentStore(world.made.database)
+    last = store.telling(published)[-1]
+    with ThreadPoolExecutor(8) as pool:
+        wanted = [replace(last, dossier_digest=f"sha256:{number % 2}") for number in range(16)]
+        made = list(pool.map(lambda one: store.add(one)[0], wanted))
+    found, total = store.of(published)
+    assert sorted(one.sequence for one in found) == list(range(1, total + 1))
+    assert {one.sequence for one in made} == set(range(2, total + 1))
+    # Whoever says what the latest says adds nothing, so two neighbours never say the same.
+    says = [one.says for one in found]
+    assert all(one != other for one, other in pairwise(says))
 
 
 def test_what_is_stored_is_what_was_found(world: World) -> None:

@@ -262,7 +262,7 @@ MUTANTS: dict[str, list[Mutant]] = {
         # Given, and yet the default.
         lambda e: with_parameters(e, replace(idle(1), name="n2", type=ParameterType(kind=Kind.INT), default=4)),
     ],
-    "advanced-logging": [lambda e: replace(e, logging=Logging(run_id="run-0", cells=4, messages=2))],
+    "advanced-logging": [lambda e: replace(e, logging=Logging(run_id="run-0", cells=4, messages=1))],
     "cost-calibrated": [
         lambda e: some_runs(e, *range(9), cost_millicredits=3_001),
         lambda e: some_runs(e, *range(36), quoted_p95_millicredits=None),

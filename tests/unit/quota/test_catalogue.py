@@ -47,7 +47,7 @@ FACTS: dict[str, tuple[int | None, ...]] = {
 
 def test_the_shipped_tiers_have_the_credits_of_the_copernicus_data_space_and_a_local_one() -> None:
     tiers = load_tiers()
-    assert {tier.name for tier in tiers.tiers} == {*TYPOLOGIES, "local"}
+    assert {tier.name for tier in tiers.tiers} == {*TYPOLOGIES, "local", "platform"}
     assert tiers.default == "local"
     assert tiers.named("services") == tiers.named("copernicus-services")
     credits = {name: [tiers.named(name).terms_on(day).monthly_allowance // 1000 for day in DAYS] for name in TYPOLOGIES}

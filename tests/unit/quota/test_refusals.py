@@ -12,6 +12,8 @@ from swath_quota.refusals import Row, main, refusals
 
 AT = datetime(2026, 5, 20, 12, 30, tzinfo=UTC)
 FIRST = datetime(2026, 6, 1, tzinfo=UTC)
+#: Those of users; the platform's own is asked for by nobody.
+TIERS = [tier for tier in load_tiers().tiers if not tier.wallets]
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +22,13 @@ def rows() -> list[Row]:
 
 
 def test_every_limit_of_every_tier_is_in_the_table(rows: list[Row]) -> None:
-    wanted = {(tier.name, name) for tier in load_tiers().tiers for name in tier.terms_on(AT.date()).by_name()}
+    wanted = {(tier.name, name) for tier in TIERS for name in tier.terms_on(AT.date()).by_name()}
     assert len(wanted) == 5 * 18
     assert [(row.tier, row.limit) for row in rows] == sorted(wanted, key=lambda pair: _place(pair))
 
 
 def _place(pair: tuple[str, str]) -> tuple[int, str]:
-    return ([tier.name for tier in load_tiers().tiers].index(pair[0]), pair[1])
+    return ([tier.name for tier in TIERS].index(pair[0]), pair[1])
 
 
 def test_each_is_refused_beyond_its_hard_limit_and_not_at_it(rows: list[Row]) -> None:

@@ -15,6 +15,7 @@ for module in (
     "lineage_tables",
     "receipt_tables",
     "reproduction_tables",
+    "round_tables",
     "value_tables",
 ):
     import_module(f"swath_marketplace.store.{module}")

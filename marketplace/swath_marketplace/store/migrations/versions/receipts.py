@@ -10,7 +10,6 @@ down_revision = "inputs"
 branch_labels = None
 depends_on = None
 
-_TIME = sa.DateTime(timezone=True)
 _TABLES = (
     "installation",
     "signing_key_events",
@@ -66,7 +65,6 @@ def upgrade() -> None:
         "receipt_checkpoints",
         sa.Column("size", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("envelope", sa.Text(), nullable=False),
-        sa.Column("signed_at", _TIME, nullable=False),
         sa.CheckConstraint("size > 0", name="ck_receipt_checkpoints_size"),
     )
     _append_only()

@@ -1,0 +1,101 @@
+"""Which versions are due for a round: asked for by the clock, and when a version's dossier is new."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+from swath_marketplace.domain.algorithms import AlgorithmVersion
+from swath_marketplace.domain.benchmarks import Order, RoundState, Trigger
+from swath_marketplace.domain.clock import Clock
+from swath_marketplace.domain.dossiers import Dossier
+from swath_marketplace.domain.runs import PLATFORM
+from swath_marketplace.domain.schedule import due, listed
+from swath_marketplace.services.round_ports import DossierSource
+from swath_marketplace.store.algorithms import AlgorithmStore
+from swath_marketplace.store.rounds import RoundStore
+
+log = logging.getLogger(__name__)
+_PAGE = 100
+
+
+class RoundClock:
+    """Asks for rounds that nobody has to ask for.
+
+    Parameters
+    ----------
+    period
+        After so long a version is benchmarked again; ``None``: only when somebody asks.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: RoundStore,
+        algorithms: AlgorithmStore,
+        dossiers: DossierSource,
+        period: timedelta | None,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._algorithms = algorithms
+        self._dossiers = dossiers
+        self._period = period
+        self._clock = clock
+
+    @property
+    def works(self) -> bool:
+        """Whether anything is asked for here."""
+        return self._period is not None
+
+    def look(self) -> int:
+        """Ask for a round of each version that is due; answers of how many."""
+        if self._period is None:
+            return 0
+        asked = 0
+        for version in self._listed():
+            dossier = self._dossiers.latest(version.algorithm_id, version.digest)
+            if dossier is None or not dossier.scenarios:
+                continue
+            last = self._store.latest(version.algorithm_id, version.digest)
+            ended = self._store.ended(last.id) if last and last.state is RoundState.ENDED else None
+            if due(last, ended, dossier_digest=dossier.digest, now=self._clock(), period=self._period):
+                is_new = last is None or last.dossier_digest != dossier.digest
+                self.ask(version, dossier, trigger=Trigger.PUBLISH if is_new else Trigger.SCHEDULE)
+                asked += 1
+        return asked
+
+    def on_dossier(self, dossier: Dossier, version: AlgorithmVersion) -> None:
+        """A version or its dossier is new."""
+        if self._period is not None and dossier.scenarios and version.yanked_at is None:
+            self.ask(version, dossier, trigger=Trigger.PUBLISH)
+
+    def ask(
+        self, version: AlgorithmVersion, dossier: Dossier, *, trigger: Trigger, asked_by: str = PLATFORM
+    ) -> tuple[Order, bool]:
+        """A round of `version`; the open one where there is one, and whether it is new."""
+        order = Order(
+            id=uuid.uuid4().hex,
+            algorithm_id=version.algorithm_id,
+            owner=version.owner,
+            name=version.name,
+            version=version.version,
+            version_digest=version.digest,
+            dossier_digest=dossier.digest,
+            environment_lock_sha256=version.environment_lock_sha256,
+            trigger=trigger,
+            asked_by=asked_by,
+            asked_at=self._clock(),
+        )
+        return self._store.ask(order)
+
+    def _listed(self) -> Iterator[AlgorithmVersion]:
+        offset, total = 0, 1
+        while offset < total:
+            page, total = self._algorithms.list(limit=_PAGE, offset=offset)
+            for one in page:
+                whole = self._algorithms.get(one.owner, one.name)
+                yield from listed(whole.versions if whole else ())
+            offset += _PAGE
