@@ -121,6 +121,7 @@ async def test_the_same_bytes_are_identical(world: World, http: httpx.AsyncClien
     assert comparer.calls == []
     again = world.run(found["run"])
     assert (again.caller, again.digest, again.parameters) == ("bob", world.run(run_id).digest, {"n": 3})
+    assert again.purpose == "reproduction"
     assert again.cost_millicredits == world.run(run_id).cost_millicredits
 
 
