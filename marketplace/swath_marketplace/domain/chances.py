@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from swath.contract.source import UNPARSABLE
+from swath.contract.source import read_code
 
 _MOST = 20
 
@@ -69,18 +69,16 @@ _ORDERING = frozenset({"list", "tuple", "enumerate", "iter", "numpy.fromiter"})
 def chances_in(notebook: bytes) -> Sequence[Chance]:
     """The calls in a notebook's code, in order, a few at most; none of one that cannot be read."""
     try:
-        cells = json.loads(notebook)["cells"]
+        cells = list(json.loads(notebook)["cells"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return ()
     trees: list[tuple[int, ast.Module]] = []
     for number, cell in enumerate(cells):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             source = cell.get("source")
-            text = "".join(source) if isinstance(source, list) else source
-            try:
-                trees.append((number, ast.parse(str(text))))
-            except UNPARSABLE:
-                continue
+            code = read_code(number, "".join(map(str, source)) if isinstance(source, list) else str(source))
+            if code.tree is not None:
+                trees.append((number, code.tree))
     names = _imported(trees)
     calls = [
         (number, node, _name(node.func, names))
