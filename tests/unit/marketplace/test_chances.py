@@ -47,7 +47,7 @@ def test_what_is_left_to_chance_is_named(source: str, kind: ChanceKind, call: st
         "import numpy as np\nnp.random.seed(1)\nnp.random.rand(3)",
         "import numpy as np\nnp.random.default_rng(7).random()",
         "import random\nrandom.Random(3).random()",
-        "random = make()\nself.random()",
+        "random = make()\nself.random()\nrandom.random()",
         "for x in sorted({'a', 'b'}):\n    print(x)",
         "for x in ['a', 'b']:\n    print(x)",
         "names = {'a'}\nnames = ['a']\nlist(names)",
