@@ -81,10 +81,12 @@ def statement_of(
 
 
 def environment_of(run: Run, version: AlgorithmVersion) -> StatedEnvironment:
-    """The environment of a run, as far as it is known: its lock, by which it was built."""
-    del run  # what was found in it at the start of the run belongs here as well, once runs carry it
+    """The environment of a run: the lock by which it was built and, where somebody looked, what was installed in it."""
+    looked = run.environment or {}
     return StatedEnvironment(
-        name=version.environment, lock_sha256=version.environment_lock_sha256.removeprefix("sha256:")
+        name=version.environment,
+        lock_sha256=version.environment_lock_sha256.removeprefix("sha256:"),
+        about={name: looked[name] for name in ("inventory_sha256", "python") if isinstance(looked.get(name), str)},
     )
 
 

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from swath.contract.comparison import Comparison, Verdict
 from swath_marketplace.domain import reproductions as steps
+from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.changes import changed_inputs, merged, named, unexplained
 from swath_marketplace.domain.origins import Origin, OriginInput, OriginOutput, input_of
 from swath_marketplace.domain.reproductions import Cause, CauseCode, ForbiddenStep, Outcome, Reproduction, Stage
+from swath_marketplace.domain.runs import OutputFile, Run
+from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.result_comparing import ResultComparing
 from swath_marketplace.store.archive_files import ArchiveFiles, FileState
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,6 +138,39 @@ def test_what_no_reproduction_may_do(asked: Reproduction) -> None:
 def test_the_worst_output_decides(verdicts: list[Verdict], outcome: Outcome) -> None:
     found = {str(place): Comparison(verdict=one, kind="bytes", message="m") for place, one in enumerate(verdicts)}
     assert steps.outcome_of(found) is outcome
+
+
+def a_run(*outputs: str) -> Run:
+    return Run(
+        id="r2",
+        algorithm_id="a",
+        owner="ada",
+        name="double",
+        version="1.0.0",
+        digest="sha256:1",
+        caller="bob",
+        parameters={},
+        resources=Resources(),
+        quote_millicredits=1,
+        created_at=NOW,
+        outputs=tuple(OutputFile(name=name, media_type="text/plain", bytes=1, sha256="b") for name in outputs),
+    )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "found"),
+    [
+        (["double", "notebook"], {"double": Verdict.IDENTICAL}),
+        (["double", "more"], {"double": Verdict.IDENTICAL, "more": Verdict.DIFFERS}),
+        (["notebook-html"], {"double": Verdict.DIFFERS}),
+    ],
+)
+def test_an_output_that_is_new_or_missing_differs(
+    asked: Reproduction, tmp_path: Path, outputs: list[str], found: dict[str, Verdict]
+) -> None:
+    comparing = ResultComparing(comparer=None, folders=RunFolders(tmp_path), pictures=tmp_path)
+    told = comparing.compare(asked, a_run(*outputs)).comparisons
+    assert {name: one.verdict for name, one in told.items()} == found
 
 
 # The archive
