@@ -165,7 +165,7 @@ def assemble(
     comparer = comparer or make_comparer(settings)
     again = reproducing(
         settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
-        keys=trust.keys, comparer=comparer, clock=clock,
+        trust=trust, comparer=comparer, clock=clock,
     )  # fmt: skip
     benches = benchmarks(
         settings,
