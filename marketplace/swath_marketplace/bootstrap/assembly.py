@@ -162,6 +162,7 @@ def assemble(
         clock=clock,
     )
     comparer = comparer or make_comparer(settings)
+    comparing = make_comparisons(settings, database, runs=service, run_store=runs, registry=registry, comparer=comparer)
     again = reproducing(
         settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
         keys=trust.keys, comparer=comparer, clock=clock,
@@ -181,7 +182,8 @@ def assemble(
     context = Context(
         registry=registry,
         added_values=added_values,
-        comparisons=make_comparisons(settings, database, runs=service, comparer=comparer),
+        comparisons=comparing.runs,
+        version_comparisons=comparing.versions,
         dossiers=dossiers,
         maturity=maturity,
         rounds=benches.rounds,
