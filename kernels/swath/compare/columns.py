@@ -16,8 +16,8 @@ from swath.compare.tally import Tally
 from swath.contract.comparison import MAX_DIFFERENCES, Tolerance
 
 _NOTHING_IGNORED = Ignored(())
-#: Of the values in a column of objects. Parquet's dates come as such.
-_KINDS = {str: "text", datetime.date: "moment", datetime.datetime: "moment"}
+#: Of the values in a column of objects. Parquet's dates and decimals come as such.
+_KINDS = {str: "text", datetime.date: "moment", datetime.datetime: "moment", decimal.Decimal: "number"}
 
 
 def compare_column(
