@@ -22,9 +22,10 @@ from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.domain.benchmarks import Round, ScenarioOutcome, ScenarioResult, Trigger
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.reviews import ReviewKind, ReviewVerdict
-from swath_marketplace.domain.runs import Run
+from swath_marketplace.domain.runs import PLATFORM, Run, RunPurpose
 from swath_marketplace.executors.fake import FakeExecutor, process_end, write_report
 from swath_marketplace.run_folder import RunFolder, RunFolders
+from swath_marketplace.services.runs import PLATFORM_ACTOR, RunRequest
 from swath_marketplace.store.assessments import AssessmentStore, ReviewStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.testing import PREFIX, World, make_world, notebook, operator, user
@@ -129,7 +130,7 @@ def world(data: Path, database_url: str, rounds: ScriptedRounds, clock: Shifted)
         runs_per_caller=8,
         reviewers=" eve , fay,",
     )
-    made.identity.actors |= {name: user(name) for name in ("eve", "fay", "gil", "platform")}
+    made.identity.actors |= {name: user(name) for name in ("eve", "fay", "gil")}
     yield made
     made.made.database.dispose()
 
@@ -168,6 +169,10 @@ async def maturity(http: httpx.AsyncClient, *, who: str = "bob") -> dict[str, An
 async def run(http: httpx.AsyncClient, world: World, who: str, times: int = 1) -> None:
     given = {"n": 4, "area": BOX, "period": ["2023-04-01", "2023-05-01"]}
     for _ in range(times):
+        if who == PLATFORM:
+            asked = RunRequest(algorithm="ada/double", parameters=given, purpose=RunPurpose.BENCHMARK)
+            world.look_until(world.runs.create(PLATFORM_ACTOR, asked)[0].id)
+            continue
         made = await http.post("runs", json={"algorithm": "ada/double", "parameters": given}, headers=as_(who))
         assert made.status_code == 201, made.text
         world.look_until(made.json()["id"])
