@@ -3,8 +3,8 @@
     python tests/chaos/kill9.py --kills 200
 
 Afterwards every run that was accepted must have ended truthfully: none lost, none started twice, none charged twice, no
-process left behind, the ledger balanced, a receipt that holds for each that finished. Ends with 0 only then, and prints what was seen. The seed is printed; the kill
-points depend on timing, too.
+process left behind, the ledger balanced, a receipt that holds for each that finished. Ends with 0 only then, and prints
+what was seen. The seed is printed; the kill points depend on timing, too.
 """
 
 from __future__ import annotations
