@@ -85,7 +85,8 @@ class RoundKeeper:
         self._ending.set()
         self._wake.set()
         if self._thread:
-            self._thread.join()
+            # A comparison may go on for minutes; it is made again.
+            self._thread.join(timeout=10)
         self._store.let_go(self._holder)
 
     def wake(self) -> None:

@@ -82,6 +82,13 @@ class RoundStore:
             return None
         return _round(order, {order.id: self.results(order.id)})
 
+    def count_since(self, algorithm_id: str, since: datetime) -> int:
+        """How many rounds of an algorithm were asked for after `since`."""
+        mine = sa.and_(rounds.c.algorithm_id == algorithm_id, rounds.c.asked_at > since)
+        with self._database.read() as connection:
+            count: int = connection.execute(sa.select(sa.func.count()).select_from(rounds).where(mine)).scalar_one()
+        return count
+
     def begin(self, order: Order, *, at: datetime) -> Order | None:
         """Let `order` run; ``None`` when another round runs, or it waits no more."""
         mine = sa.and_(rounds.c.id == order.id, rounds.c.state == RoundState.WAITING.value)

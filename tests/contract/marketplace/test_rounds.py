@@ -18,7 +18,7 @@ from swath.contract.comparison import Comparison, Difference, Tolerance, Verdict
 from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.domain.benchmarks import Round, RoundState, ScenarioOutcome
 from swath_marketplace.domain.drift import Drifted
-from swath_marketplace.domain.errors import NothingToBenchmark, VersionYanked
+from swath_marketplace.domain.errors import NothingToBenchmark, TooManyRounds, VersionYanked
 from swath_marketplace.domain.runs import PLATFORM, RunPurpose, RunStatus
 from swath_marketplace.executors.comparer import ComparerUnavailable, Pair
 from swath_marketplace.executors.fake import FakeExecutor, finishing, process_end, write_report
@@ -690,3 +690,21 @@ def test_a_version_falls_at_the_round_that_breaks_it_and_rises_at_the_one_that_m
         bench.settle()
         found.append(met())
     assert found == [True, False, True]
+
+
+def test_nobody_spends_the_platforms_credits_on_one_algorithm(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("round_clock", "rounds"):
+        monkeypatch.setattr(f"swath_marketplace.services.{module}.MOST_A_DAY", 2)
+    bench.put()
+    bench.settle()
+    bench.put(value=6.001)
+    bench.settle()
+    bench.put(value=6.002)
+    assert bench.store.open() == [], "the third of a day waits"
+    with pytest.raises(TooManyRounds):
+        bench.rounds.ask(ADA, PATH)
+    assert bench.rounds.ask(operator(), PATH)[1]
+    bench.settle()
+    bench.put(value=6.003)
+    bench.next_day()
+    assert len(bench.history()) == 4, "the clock comes back to it"
