@@ -45,11 +45,6 @@ class RoundClock:
         self._period = period
         self._clock = clock
 
-    @property
-    def works(self) -> bool:
-        """Whether anything is asked for here."""
-        return self._period is not None
-
     def look(self) -> int:
         """Ask for a round of each version that is due; answers of how many."""
         if self._period is None:

@@ -142,6 +142,20 @@ class RoundStore:
             write_changes(connection, changes)
         return True
 
+    def ended_between(self, since: datetime, until: datetime) -> Mapping[str, tuple[str, ...]]:
+        """The runs of each round that ended then, by the round's id."""
+        wanted = (rounds.c.state == RoundState.ENDED.value, rounds.c.ended_at > since, rounds.c.ended_at <= until)
+        query = (
+            sa.select(rounds.c.id, round_runs.c.run_id)
+            .join(round_runs)
+            .where(*wanted, round_runs.c.run_id.is_not(None))
+        )
+        found: dict[str, list[str]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.id, []).append(row.run_id)
+        return {round_id: tuple(sorted(some)) for round_id, some in found.items()}
+
     def untold(self) -> Sequence[Order]:
         """Rounds that have ended, and not everybody who listens was told."""
         query = sa.select(rounds).where(rounds.c.state == RoundState.ENDED.value, rounds.c.told_at.is_(None))

@@ -708,3 +708,36 @@ def test_nobody_spends_the_platforms_credits_on_one_algorithm(bench: Bench, monk
     bench.put(value=6.003)
     bench.next_day()
     assert len(bench.history()) == 4, "the clock comes back to it"
+
+
+def test_outputs_of_benchmarks_are_kept_for_some_days_and_those_of_a_break_until_it_is_mended(bench: Bench) -> None:
+    called, _ = bench.world.runs.create(BOB, RunRequest(algorithm=PATH, parameters={"n": 3}))
+    bench.world.look_until(called.id)
+    bench.put(value=7)
+    bench.settle()
+    bench.put()
+    bench.settle()
+    bench.put(value=8)
+    bench.settle()
+    runs = [one.results[0].run_ids for one in bench.history()]
+    pictures = bench.data / "marketplace" / "rounds"
+
+    def kept() -> list[bool]:
+        return [(bench.data / "marketplace" / "runs" / ids[0] / "results" / "double").is_file() for ids in runs]
+
+    bench.clock.now += timedelta(days=6)
+    bench.settle_clock()
+    assert kept() == [True, True, True]
+    bench.clock.now += timedelta(days=1, hours=1)
+    bench.settle_clock()
+    assert kept() == [False, False, True], "the third shows what is broken still"
+    assert not (pictures / bench.history()[0].id).exists()
+    assert (pictures / bench.history()[2].id / "three" / "reference" / "double.png").is_file()
+    assert bench.world.run(runs[0][0]).outputs, "the record stays"
+    with pytest.raises(NotFound):
+        bench.world.runs.result(ADA, runs[0][0], "double")
+    bench.put()
+    bench.settle()
+    bench.settle_clock()
+    assert kept() == [False, False, False]
+    assert bench.world.runs.result(BOB, called.id, "double")[1].is_file(), "what somebody called is not touched"
