@@ -137,11 +137,12 @@ class Assessment:
 
     def level_at(self, now: datetime) -> MaturityLevel:
         """What it is worth at `now`."""
-        levels = [level for level in MaturityLevel if level.rank <= self.met.rank]
+        met = self.met.rank
         fresh = [
             level
-            for level in levels
-            if (end := self.expires_at(level)) is None or (self.green_at is not None and now < end)
+            for level in MaturityLevel
+            if level.rank <= met
+            and ((end := self.expires_at(level)) is None or (self.green_at is not None and now < end))
         ]
         return fresh[-1] if fresh else LOWEST
 

@@ -16,8 +16,6 @@ from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.reviews import Review
 from swath_marketplace.domain.runs import RunStatus
 
-#: The caller of benchmarks.
-PLATFORM = "platform"
 CARD = "README.md"
 LIFECYCLE = "LIFECYCLE.md"
 _CONCLUSIVE = (ScenarioOutcome.GREEN, ScenarioOutcome.RED)
@@ -40,7 +38,7 @@ class By(StrEnum):
     """Neither the author nor the platform, for a result of their own."""
     AUTHOR = "author"
     PLATFORM = "platform"
-    """A benchmark or a reproduction, or a call of the platform."""
+    """A benchmark, or a reproduction: made to look at the version, whoever asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,7 @@ class MaturityLevel(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the lowest."""
-        return list(MaturityLevel).index(self)
+        return _RANKS[self]
 
     @property
     def may_earn(self) -> bool:
@@ -30,6 +30,7 @@ class MaturityLevel(StrEnum):
         return self.rank >= EARNING_FROM.rank
 
 
+_RANKS = {level: rank for rank, level in enumerate(MaturityLevel)}
 #: What no mark says.
 LOWEST = MaturityLevel.PROTOTYPE
 #: The lowest level that earns.

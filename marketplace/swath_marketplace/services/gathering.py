@@ -53,14 +53,6 @@ class DossiersOf(Protocol):
         ...
 
 
-class NoRounds:
-    """`RoundsOf` where nothing is benchmarked."""
-
-    def of(self, algorithm_id: str, digest: str, *, limit: int | None = None) -> Sequence[Round]:  # noqa: ARG002 - the Protocol's signature
-        """None."""
-        return ()
-
-
 class Gatherer:
     """Reads what there is about a version; writes nothing.
 

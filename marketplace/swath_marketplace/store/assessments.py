@@ -92,18 +92,24 @@ class AssessmentStore:
             return [_assessment(row) for row in connection.execute(query.limit(limit).offset(offset))], total
 
     def _latest(self, connection: sa.Connection, keys: Sequence[Key]) -> dict[Key, Assessment]:
-        table, wanted = assessments, set(keys)
-        newest = connection.execute(
-            sa.select(table.c.algorithm_id, table.c.version_digest, sa.func.max(table.c.sequence).label("sequence"))
+        wanted, table, versions = set(keys), assessments, tables.versions
+        # One look into the index for each version, however many assessments it has.
+        last = (
+            sa.select(sa.func.max(table.c.sequence))
             .where(
-                table.c.algorithm_id.in_({algorithm_id for algorithm_id, _ in wanted}),
-                table.c.version_digest.in_({digest for _, digest in wanted}),
+                table.c.algorithm_id == versions.c.algorithm_id,
+                table.c.version_digest == versions.c.digest,
             )
-            .group_by(table.c.algorithm_id, table.c.version_digest)
+            .scalar_subquery()
+        )
+        newest = connection.execute(
+            sa.select(versions.c.algorithm_id, versions.c.digest, last).where(
+                versions.c.algorithm_id.in_({algorithm_id for algorithm_id, _ in wanted})
+            )
         ).all()
         found: dict[Key, Assessment] = {}
         for algorithm_id, digest, sequence in newest:
-            if (algorithm_id, digest) in wanted:
+            if sequence is not None and (algorithm_id, digest) in wanted:
                 found[algorithm_id, digest] = self._one(connection, (algorithm_id, digest, sequence))
         return found
 

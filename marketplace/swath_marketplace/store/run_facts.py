@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
-from swath_marketplace.domain.evidence import PLATFORM, By, RunFact, Scale
-from swath_marketplace.domain.runs import RunStatus, SettlementKind, Stage
+from swath_marketplace.domain.evidence import By, RunFact, Scale
+from swath_marketplace.domain.runs import PLATFORM, RunPurpose, RunStatus, SettlementKind, Stage
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.tables import runs
 
@@ -25,6 +25,7 @@ class RunFacts:
         columns: tuple[sa.Column[Any], ...] = (
             runs.c.id,
             runs.c.caller,
+            runs.c.purpose,
             runs.c.outcome,
             runs.c.error,
             runs.c.platform_fault,
@@ -72,7 +73,8 @@ def _of(version: AlgorithmVersion) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _fact(row: sa.Row[Any], *, owner: str) -> RunFact:
-    by = By.PLATFORM if row.caller == PLATFORM else By.AUTHOR if row.caller == owner else By.OTHERS
+    of_platform = row.caller == PLATFORM or row.purpose != RunPurpose.CALL.value
+    by = By.PLATFORM if of_platform else By.AUTHOR if row.caller == owner else By.OTHERS
     return RunFact(
         run_id=row.id,
         by=by,
