@@ -741,3 +741,13 @@ def test_outputs_of_benchmarks_are_kept_for_some_days_and_those_of_a_break_until
     bench.settle_clock()
     assert kept() == [False, False, False]
     assert bench.world.runs.result(BOB, called.id, "double")[1].is_file(), "what somebody called is not touched"
+
+
+def test_quotes_learn_from_benchmarks_until_people_have_run_it(bench: Bench) -> None:
+    bench.put()
+    bench.settle()
+    bench.next_day()
+    _, offer = bench.world.runs.quote(BOB, RunRequest(algorithm=PATH, parameters={"n": 3}))
+    assert offer.estimate is not None
+    assert (offer.estimate.basis, offer.estimate.observations) == ("benchmark", 4)
+    assert offer.estimate.p95 < offer.ceiling
