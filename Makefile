@@ -5,7 +5,7 @@ export PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) python3.11)
 export SWATH_DATA ?= $(CURDIR)/.swath/data
 BIN := .venv/bin
 
-.PHONY: help demo up down setup setup-test test lint types chaos machine bench docs lock
+.PHONY: help demo up down setup setup-test test lint types chaos reproduce machine bench docs lock
 help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -35,6 +35,9 @@ types: setup ## mypy, strict
 
 chaos: setup  ## kill -9 at random under load; every run must end truthfully (ARGS="--kills 200")
 	@$(BIN)/python tests/chaos/kill9.py --python $(SWATH_DATA)/environments/eo/bin/python $(ARGS)
+
+reproduce: setup-test  ## real runs reproduced: is every verdict right, and its cause named? (ARGS="--runs 100")
+	@$(BIN)/python tests/chaos/reproduce100.py $(ARGS)
 
 machine: setup-test  ## the quota against a model of it, many random stories; prints its seed (ARGS="--examples 10000 --database sqlite")
 	@$(BIN)/python tests/contract/quota/machine.py $(ARGS)

@@ -28,6 +28,7 @@ from inputs_watch import bench_inputs  # noqa: E402 - as below
 from ledger_rates import bench_ledger  # noqa: E402 - it uses the tests' own modules, found through the line above
 from lineage_walks import bench_lineage  # noqa: E402 - so does this
 from plain_swath import PlainSwath  # noqa: E402
+from receipt_cost import bench_receipts  # noqa: E402
 
 say = Console(highlight=False)
 NOTEBOOKS = {
@@ -133,10 +134,11 @@ def main() -> None:
         quotes()
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="?", choices=["runs", "holds", "inputs", "lineage"], help="one part alone")
+    parser.add_argument("only", nargs="?", choices=["runs", "holds", "inputs", "lineage", "receipts"], help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
     parser.add_argument("--ledger-rounds", type=int, default=3)
+    parser.add_argument("--receipts", type=int, default=300, help="how many receipts are issued on each database")
     data = Path(os.environ.get("SWATH_DATA", ROOT / ".swath" / "data"))
     parser.add_argument("--python", type=Path, default=data / "environments" / "eo" / "bin" / "python")
     options = parser.parse_args()
@@ -149,6 +151,8 @@ def main() -> None:
         bench_ledger(say, seconds=options.seconds, rounds=options.ledger_rounds)
     if options.only in (None, "lineage"):
         bench_lineage(say, rounds=options.rounds)
+    if options.only in (None, "receipts"):
+        bench_receipts(say, runs=options.receipts)
 
 
 if __name__ == "__main__":

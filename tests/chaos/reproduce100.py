@@ -3,7 +3,8 @@
     python tests/chaos/reproduce100.py --runs 100
 
 Among them are notebooks made to differ by a random seed, the clock, the order of a set, a package that was changed, a
-scene that was replaced or is gone. Prints what was expected and found of each kind; ends with 0 only when all are right.
+scene that was replaced or is gone. Prints what was expected and found of each kind; ends with 0 only when all are
+right.
 """
 
 from __future__ import annotations

@@ -22,12 +22,14 @@ PARAMETERS = "# Which of its kind\nn: int = 1"
 OVER = {"finished", "error", "canceled"}
 #: Reads the bytes of scenes, and says so as `open_cube` would; where reading is watched, the watching is believed.
 READ = """
-import json
+import os
 from pathlib import Path
 from swath.inputs import record_inputs
 
+fields = Path(os.environ['SWATH_ARCHIVE']) / 'fields'
+
 def read(item):
-    href = f'/archive/fields/{item}/data.bin'
+    href = str(fields / item / 'data.bin')
     record_inputs([{'id': item, 'assets': {'data': {'href': href}}}], collection='fields', assets=['data'])
     return Path(href).read_bytes()
 """
@@ -120,7 +122,7 @@ KINDS: tuple[Kind, ...] = (
         name="grown",
         cells=(
             READ,
-            _emit("[sum(read(path.name)) for path in sorted(Path('/archive/fields').glob(f'W{n}-*'))]"),
+            _emit("[sum(read(path.name)) for path in sorted(fields.glob(f'W{n}-*'))]"),
         ),
         verdict="differs",
         cause="input-added",

@@ -77,8 +77,9 @@ def read_algorithm(place: Path, *, names: list[str] | None = None, updating: boo
         found[file] = scenario
     if findings:
         raise Invalid("these scenarios cannot be run", code="scenarios-invalid", mend=_MEND, findings=findings)
-    if not found or (names and len(found) < len(set(names))):
-        raise _nothing(folder, names)
+    unknown = sorted(set(names or ()) - {scenario.name for scenario in found.values()})
+    if not found or unknown:
+        raise _nothing(folder, unknown)
     return AlgorithmFolder(
         path=folder, notebook=notebook, interface=reading.interface, metadata=reading.metadata, scenarios=found
     )
@@ -118,7 +119,7 @@ def _finding(field: str, message: str, mend: str = _MEND) -> dict[str, Any]:
     return {"field": field, "message": message, "mend": mend}
 
 
-def _nothing(folder: Path, names: list[str] | None) -> NotFound:
+def _nothing(folder: Path, names: list[str]) -> NotFound:
     wanted = f"called {', '.join(names)} " if names else ""
     return NotFound(
         f"there is no scenario {wanted}in {folder / SCENARIO_FOLDER}",

@@ -10,6 +10,7 @@ from typing import Any
 from swath.benchmark.folder import AlgorithmFolder
 from swath.benchmark.running import DeskRun, run_scenario
 from swath.contract.comparison import EXACT, Comparison, Verdict
+from swath.contract.digest import sha256_file
 from swath.contract.parameters import check_parameters
 from swath.contract.scenarios import Refused, Scenario
 
@@ -85,6 +86,22 @@ def benchmark(
     comparisons = _with_references(algorithm, scenario, first, work / "pictures") if compare_references else {}
     repeated = {} if once else _with_each_other(scenario, first, runs[1], work / "pictures-repeat")
     return _of_outputs(scenario, runs, comparisons=comparisons, repeated=repeated)
+
+
+def outdated(folder: Path, scenario: Scenario, result: DeskResult) -> dict[str, Path]:
+    """What the first run brought of those outputs whose reference is missing, too far off, or not what its hash says.
+
+    Nothing when the second run brought something else: what differs from run to run is no reference.
+    """
+    if any(not one.verdict.same for one in result.repeated.values()):
+        return {}
+    found = {}
+    for name, produced in result.produced.items():
+        expected, compared = scenario.outputs[name], result.comparisons.get(name)
+        reference = folder / expected.reference
+        if compared is None or not compared.verdict.same or sha256_file(reference) != expected.sha256:
+            found[name] = produced
+    return found
 
 
 def _until_failed(runs: list[DeskRun], again: Callable[[], DeskRun], *, once: bool) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from swath.contract.fields import ContractError
 from swath.contract.scenarios import Scenario
 
 _NONE = "0" * 64
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def with_hashes(path: str, content: bytes, hashes: Mapping[str, str]) -> bytes:
@@ -72,9 +75,11 @@ def _in_yaml(text: str, hashes: Mapping[str, str]) -> str:
     for output, expected in _members(_members_of(root, "outputs")):
         members = {key: (key_node, value) for key, key_node, value in _entries(expected)}
         if "sha256" in members:
-            if output in hashes:
-                value = members["sha256"][1]
-                edits.append((value.start_mark.index, value.end_mark.index, f'"{hashes[output]}"'))
+            value = members["sha256"][1]
+            # Unquoted, a hash of digits alone is a number to YAML.
+            if output in hashes or value.tag != _TEXT:
+                new = hashes.get(output) or (value.value if _SHA256.fullmatch(str(value.value)) else _NONE)
+                edits.append((value.start_mark.index, value.end_mark.index, f'"{new}"'))
         elif "reference" in members:
             key_node, value = members["reference"]
             gap = ", " if expected.flow_style else f"\n{' ' * key_node.start_mark.column}"

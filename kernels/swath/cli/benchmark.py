@@ -80,6 +80,7 @@ def _here(
     """Run the scenarios of a folder in this environment."""
     from swath.benchmark.folder import read_algorithm
     from swath.benchmark.judging import benchmark as judged
+    from swath.benchmark.judging import outdated
     from swath.benchmark.running import check_here
 
     algorithm = read_algorithm(place, names=names, updating=update)
@@ -95,19 +96,19 @@ def _here(
             if not as_json:
                 remark(_line(result.as_dict()))
             told = result.as_dict()
-            if update and result.produced:
-                _show(told) if not as_json else None
-                told["updated"] = _update(algorithm.path, file, one, dict(result.produced), ask=not (yes or as_json))
+            if update:
+                changed = outdated(algorithm.path, one, result)
+                if changed and not as_json:
+                    _show(told)
+                told["updated"] = _update(algorithm.path, file, one, changed, ask=not (yes or as_json))
             results.append(told)
     return results
 
 
-def _update(folder: Path, file: Path, scenario: Any, produced: dict[str, Path], *, ask: bool) -> dict[str, str]:
-    """Take `produced` as references, where they are others; their hashes by output."""
+def _update(folder: Path, file: Path, scenario: Any, changed: dict[str, Path], *, ask: bool) -> dict[str, str]:
+    """Take `changed` as references, if the person at the terminal agrees; their hashes by output."""
     from swath.benchmark.references import write_references
-    from swath.contract.digest import sha256_file
 
-    changed = {name: path for name, path in produced.items() if sha256_file(path) != scenario.outputs[name].sha256}
     if not changed:
         return {}
     if ask and not typer.confirm(f"{scenario.name}: take {', '.join(changed)} as the new reference?", err=True):
@@ -141,14 +142,16 @@ def _conclude(told: Mapping[str, Any], *, as_json: bool) -> None:
     else:
         print_table(_COLUMNS, [_row(one) for one in results])
         for one in results:
-            _show(one)
+            if not one.get("updated"):
+                _show(one)
     if any(one["outcome"] in ("red", "unknown") and not one.get("updated") for one in results):
         raise typer.Exit(Exit.RUN_FAILED)
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, str, str, str]:
     seconds = one.get("wall_seconds")
-    return str(one["scenario"]), str(one["outcome"]), "-" if seconds is None else f"{seconds:.1f}", str(one["message"])
+    outcome = "updated" if one.get("updated") else str(one["outcome"])
+    return str(one["scenario"]), outcome, "-" if seconds is None else f"{seconds:.1f}", str(one["message"])
 
 
 def _line(one: Mapping[str, Any]) -> str:

@@ -56,6 +56,9 @@ def diff(
     pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Save pictures of the differences in this folder.")
     ] = None,
+    on_server: Annotated[
+        bool, typer.Option("--on-server", help="Let the marketplace compare two runs; no result is fetched.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare two files, two folders of results, or two runs.
@@ -68,11 +71,8 @@ def diff(
         tolerance = Tolerance.from_dict(given)
     except ContractError as error:
         raise typer.BadParameter(str(error)) from None
-    with ExitStack() as stack:
-        sides = [_side(word, stack, only=only) for word in (expected, found)]
-        if sides[0].lone != sides[1].lone:
-            raise typer.BadParameter("compare a file with a file, and a folder or run with a folder or run")
-        compared = _compare(sides[0], sides[1], tolerance, pictures)
+    compare = _on_server if on_server else _here
+    compared = compare(expected, found, tolerance, only=only or [], pictures=pictures)
     verdict = worst(compared)
     if as_json:
         told = {name or "file": one.as_dict() for name, one in compared.items()}
@@ -83,7 +83,27 @@ def diff(
         raise typer.Exit(code)
 
 
-def _side(word: str, stack: ExitStack, *, only: list[str] | None) -> Side:
+def _here(
+    expected: str, found: str, tolerance: Tolerance, *, only: list[str], pictures: Path | None
+) -> dict[str, Comparison]:
+    with ExitStack() as stack:
+        sides = [_side(word, stack, only=only) for word in (expected, found)]
+        if sides[0].lone != sides[1].lone:
+            raise typer.BadParameter("compare a file with a file, and a folder or run with a folder or run")
+        return _compare(sides[0], sides[1], tolerance, pictures)
+
+
+def _on_server(
+    expected: str, found: str, tolerance: Tolerance, *, only: list[str], pictures: Path | None
+) -> dict[str, Comparison]:
+    from swath.client.comparing import compare_runs
+
+    api = session.connection()
+    told = compare_runs(api, found, expected, tolerance=tolerance, only=only)
+    return dict(told.save_pictures(api, pictures) if pictures else told.comparisons)
+
+
+def _side(word: str, stack: ExitStack, *, only: list[str]) -> Side:
     path = Path(word)
     if path.is_file():
         from swath.compare.kinds import media_type_of
@@ -115,7 +135,7 @@ def _of_folder(folder: Path) -> dict[str, tuple[Path, str]]:
     return found
 
 
-def _chosen(found: dict[str, tuple[Path, str]], only: list[str] | None, word: str) -> dict[str, tuple[Path, str]]:
+def _chosen(found: dict[str, tuple[Path, str]], only: list[str], word: str) -> dict[str, tuple[Path, str]]:
     if only and (unknown := [name for name in only if name not in found]):
         raise NotFound(
             f"{clean(word)} has no result {clean(unknown[0])!r}",

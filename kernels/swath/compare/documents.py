@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,24 +70,40 @@ def compare_values(
     where
         Put before each path.
     """
-    left: list[tuple[tuple[Step, ...], Any, Any]] = [(place, expected, found)]
+    # Iterators, so that of an array of millions one pair is held at a time.
+    left: list[Iterator[tuple[tuple[Step, ...], Any, Any]]] = [iter([(place, expected, found)])]
     while left:
-        at, mine, other = left.pop()
+        pair = next(left[-1], None)
+        if pair is None:
+            left.pop()
+            continue
+        at, mine, other = pair
         if ignored and at in ignored:
             continue
         if isinstance(mine, dict) and isinstance(other, dict):
-            names = [*mine, *(name for name in other if name not in mine)]
-            inner = [((*at, name), mine.get(name, _MISSING), other.get(name, _MISSING)) for name in names]
-            left += reversed(inner)
+            left.append(_members_of(at, mine, other))
         elif isinstance(mine, list) and isinstance(other, list):
             if len(mine) != len(other):
                 tally.differing += 1
                 tally.add(where + written(at), f"{len(mine)} items", f"{len(other)} items")
-            left += reversed(
-                [((*at, step), one, two) for step, (one, two) in enumerate(zip(mine, other, strict=False))]
-            )
+            left.append(_items_of(at, mine, other))
         else:
             _compare_leaf(tally, mine, other, tolerance, where=where, at=at)
+
+
+def _members_of(
+    at: tuple[Step, ...], mine: dict[str, Any], other: dict[str, Any]
+) -> Iterator[tuple[tuple[Step, ...], Any, Any]]:
+    for name, value in mine.items():
+        yield (*at, name), value, other.get(name, _MISSING)
+    for name, value in other.items():
+        if name not in mine:
+            yield (*at, name), _MISSING, value
+
+
+def _items_of(at: tuple[Step, ...], mine: list[Any], other: list[Any]) -> Iterator[tuple[tuple[Step, ...], Any, Any]]:
+    for step, (one, two) in enumerate(zip(mine, other, strict=False)):
+        yield (*at, step), one, two
 
 
 def _compare_leaf(

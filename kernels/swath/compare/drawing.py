@@ -59,6 +59,10 @@ class Canvas:
         far = numpy.where(beyond, numpy.nan_to_num(distance, nan=numpy.inf, posinf=numpy.inf), 0.0)
         self._merge(self._distance, far, at)
 
+    def take_same(self, at: tuple[int, int], either: Any) -> None:
+        """Add a block in which both sides are the same."""
+        self._merge(self._level, either.astype("uint8"), at)
+
     def _merge(self, target: Any, block: Any, at: tuple[int, int]) -> None:
         import numpy
 

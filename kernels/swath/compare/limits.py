@@ -9,7 +9,7 @@ MIB = 1 << 20
 #: Values of all bands of a raster: two Sentinel-2 tiles of four bands at 10 m. About a minute on one core.
 MAX_PIXELS = 1_000_000_000
 #: What one block of a raster may take in memory; a strip of a hostile file may be as wide as the raster.
-MAX_BLOCK_BYTES = 256 * MIB
+MAX_BLOCK_BYTES = 64 * MIB
 MAX_BANDS = 10_000
 MAX_PICTURE_PIXELS = 50_000_000
 MAX_DOCUMENT_BYTES = 64 * MIB

@@ -27,14 +27,18 @@ from swath.contract.comparison import Comparison
 _OPTIONS = {
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_CACHEMAX": 64,
+    # Megabytes: blocks of both files, so that none is unpacked twice.
+    "GDAL_CACHEMAX": 192,
     "GDAL_NUM_THREADS": "1",
     "CPL_CURL_ENABLE_VSIMEM": "NO",
     "GDAL_HTTP_MAX_RETRY": 0,
     "CPL_LOG": "/dev/null",
 }
 _DRIVERS = {Format.TIFF: "GTiff", Format.NETCDF: "netCDF"}
+#: What is measured at a time takes some forty bytes a pixel.
 _WINDOW_PIXELS = 1 << 20
+#: Of all bands of a window, where a file keeps them together.
+_UNPACKED_BYTES = 32 << 20
 
 
 def compare(job: Job) -> Comparison:
@@ -83,9 +87,8 @@ def _check_layer(layer: Any, which: str) -> None:
     if layer.width * layer.height * layer.count > MAX_PIXELS:
         size = f"{layer.count} x {layer.height} x {layer.width}"
         raise CannotCompare(f"{which} has {size} values; up to {MAX_PIXELS:,} are compared")
-    together = layer.count if layer.interleaving and layer.interleaving.value == "PIXEL" else 1
     for (rows, columns), dtype in zip(layer.block_shapes, layer.dtypes, strict=True):
-        size = rows * columns * together * _itemsize(dtype)
+        size = rows * columns * _together(layer) * _itemsize(dtype)
         if size > MAX_BLOCK_BYTES:
             raise CannotCompare(f"a block of {which} takes {size // MIB} MiB; up to {MAX_BLOCK_BYTES // MIB} are read")
 
@@ -102,10 +105,14 @@ def _compare_layers(job: Job, expected: dict[str, Any], found: dict[str, Any]) -
     for name in sorted(expected.keys() ^ found.keys()):
         told = [shown(f"variable {name}") if name in side else None for side in (expected, found)]
         tally.reshape(f"variable {name}", *told)
+    if Format.NETCDF in (format_of(job.expected), format_of(job.found)):
+        # A variable along one dimension alone is not offered beside gridded ones, so nobody knows what it holds.
+        tally.note("of netCDF only gridded variables were compared")
     shared = [name for name in expected if name in found]
     for name in shared:
         check_grid(expected[name], found[name])
-    canvas = Canvas(*expected[shared[0]].shape) if shared and _one_grid(expected, shared) else None
+    drawn = job.pictures is not None and shared and _one_grid(expected, shared)
+    canvas = Canvas(*expected[shared[0]].shape) if drawn else None
     marks = Marks()
     for name in shared:
         _compare_bands(job, tally, marks, canvas, layer=name, expected=expected[name], found=found[name])
@@ -159,19 +166,24 @@ def _compare_bands(
         where = f"variable {layer}" if layer else "bands"
         tally.reshape(where, count(expected.count, "band"), count(found.count, "band"))
         return
-    for index in range(1, expected.count + 1):
-        mine, other = _label(expected, index), _label(found, index)
-        if mine and other and mine != other:
-            tally.reshape(f"band {index}", mine, other)
-        elif mine != other:
-            tally.note("one of the two does not name its bands", exact=True)
-        band = f"band {mine or other or index}"
-        pair = BandPair(
-            expected=expected, found=found, index=index, label=f"variable {layer}, {band}" if layer else band
-        )
-        _note_form(tally, pair)
-        for window in _windows(expected, index):
+    pairs = [_pair(tally, expected, found, index, layer) for index in range(1, expected.count + 1)]
+    for window in _windows(expected):
+        # All bands of a window, before the next: where a file keeps them together they are unpacked together.
+        for pair in pairs:
             pair.compare(window, tolerance=job.tolerance, tally=tally, marks=marks, canvas=canvas)
+
+
+def _pair(tally: Tally, expected: Any, found: Any, index: int, layer: str) -> BandPair:
+    mine, other = _label(expected, index), _label(found, index)
+    if mine and other and mine != other:
+        tally.reshape(f"band {index}", mine, other)
+    elif mine != other:
+        tally.note("one of the two does not name its bands", exact=True)
+    band = f"band {mine or other or index}"
+    label = f"variable {layer}, {band}" if layer else band
+    pair = BandPair(expected=expected, found=found, index=index, label=label)
+    _note_form(tally, pair)
+    return pair
 
 
 def _label(layer: Any, index: int) -> str:
@@ -195,11 +207,17 @@ def _note_form(tally: Tally, pair: BandPair) -> None:
         tally.note("scale and offset are others, so the scaled numbers were compared")
 
 
-def _windows(layer: Any, index: int) -> Iterator[Window]:
-    """Windows of whole blocks, about a million pixels each."""
-    rows, columns = layer.block_shapes[index - 1]
-    width = min(layer.width, columns * max(1, 1024 // columns))
-    height = min(layer.height, rows * max(1, _WINDOW_PIXELS // (width * rows)))
+def _windows(layer: Any) -> Iterator[Window]:
+    """Windows of whole blocks where blocks are small, of parts of one where they are large; see `_WINDOW_PIXELS`."""
+    rows, columns = layer.block_shapes[0]
+    pixels = max(1 << 16, min(_WINDOW_PIXELS, _UNPACKED_BYTES // (_together(layer) * _itemsize(layer.dtypes[0]))))
+    width = min(layer.width, columns * max(1, 1024 // columns), pixels)
+    height = min(layer.height, rows * max(1, pixels // (width * rows)), max(1, pixels // width))
     for row in range(0, layer.height, height):
         for column in range(0, layer.width, width):
             yield Window(column, row, min(width, layer.width - column), min(height, layer.height - row))
+
+
+def _together(layer: Any) -> int:
+    """How many bands are unpacked when one is read."""
+    return int(layer.count) if layer.interleaving is not None and layer.interleaving.value == "PIXEL" else 1

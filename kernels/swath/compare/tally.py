@@ -136,11 +136,12 @@ class Tally:
         if verdict is Verdict.IDENTICAL:
             return f"the same content, in another encoding ({self.compared:,} {counted} compared)"
         apart = f", at most {number(self.largest)} apart" if self.largest else ""
+        how = "are further apart than allowed" if self.largest else "differ"
         if self.reshaped and not self.differing:
             return self.shape
         if not self.differing and not self.units_differing:
             return f"none of {self.compared:,} {counted} is further apart than allowed{apart}"
-        told = f"{self.differing:,} of {self.compared:,} {counted} are further apart than allowed{apart}"
+        told = f"{self.differing:,} of {self.compared:,} {counted} {how}{apart}"
         if self.units_differing and unit != counted:
             told += f", in {self.units_differing:,} of {self.units:,} {unit}"
         if tolerance.share and (units := self.units or self.compared):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,8 @@ def _written(value: Any) -> str:
 
 
 def _string(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    # What json.dumps(value, ensure_ascii=False) writes, without making an encoder for each string.
+    return encode_basestring(value)
 
 
 def _number(value: float) -> str:

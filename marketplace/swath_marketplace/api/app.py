@@ -21,6 +21,7 @@ from swath_marketplace.api import (
     inventories,
     lineage,
     maturity,
+    pages,
     receipts,
     reproductions,
     rounds,
@@ -76,6 +77,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
 
     for router in (
         maturity.router,
+        pages.router,
         receipts.router,
         added_value.router,
         algorithms.router,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from swath_service.actor import Actor
+from swath_service.forms import FormTokens
 from swath_service.oauth import browser_actor
 
 from swath_marketplace.api.shapes import Shapes
@@ -43,6 +44,7 @@ class Context:
     places: Places
     events: EventLogs
     inventories: Inventories
+    forms: FormTokens
     shapes: Shapes
     trust: Trust
 
@@ -56,5 +58,6 @@ def context_of(request: Request) -> Context:
 
 Services = Annotated[Context, Depends(context_of)]
 Caller = Annotated[Actor, Depends(browser_actor)]
+RunId = Annotated[str, Path(max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]

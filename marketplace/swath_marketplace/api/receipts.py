@@ -9,9 +9,8 @@ from fastapi.responses import JSONResponse
 from swath.contract.receipts import MEDIA_TYPE
 
 from swath_marketplace.api.bodies import KeyReasonBody
-from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.context import Caller, RunId, Services
 from swath_marketplace.api.downloads import filename_of
-from swath_marketplace.api.runs import RunId
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.receipts import Receipt
 

@@ -29,9 +29,8 @@ class ReproduceBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     tolerances: dict[str, dict[str, Any]] | None = Field(default=None, max_length=200)
-    """By output, or ``*`` for all that are not named: ``rtol``, ``atol``, ``share``, ``distance``, ``ignore``. By default
-    those of the version's scenarios;
-    of an output that has none nothing may be apart."""
+    """By output, or ``*`` for all that are not named: ``rtol``, ``atol``, ``share``, ``distance``, ``ignore``.
+    By default those of the version's scenarios; of an output that has none nothing may be apart."""
     budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
     """The most that the run may cost."""
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, StreamingResponse
 from sse_starlette import EventSourceResponse
+from swath_service.pages import wants_html
 
 from swath_marketplace.api.bodies import RunBody
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Limit, Offset, RunId, Services
 from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.pages import run_page
 from swath_marketplace.api.stream import Place, follow
 from swath_marketplace.domain.runs import RunStatus
 from swath_marketplace.services.runs import RunRequest
 
 router = APIRouter(tags=["runs"])
 
-RunId = Annotated[str, Path(max_length=64)]
 _PING_SECONDS = 15
 
 
@@ -69,9 +70,11 @@ def runs(
     return services.shapes.page("runs", items, total=total, limit=limit, offset=offset)
 
 
-@router.get("/runs/{run_id}")
-def run(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
-    """One run; while it waits, with how many start before it and a guess of how long that takes."""
+@router.get("/runs/{run_id}", response_model=dict[str, Any])
+def run(request: Request, run_id: RunId, actor: Caller, services: Services) -> dict[str, Any] | Response:
+    """One run; while it waits, with its place and a guess of how long that takes. To a browser, its page."""
+    if wants_html(request):
+        return run_page(request, actor, services, run_id)
     found = services.runs.get(actor, run_id)
     return services.shapes.run(found, place=services.places.of(found))
 

@@ -10,6 +10,7 @@ from swath_quota.client import HttpQuotaClient, QuotaClient, StandingPolicies
 from swath_sandbox import UidRegistry
 from swath_sandbox.checks import check_isolation
 from swath_service.app import serve
+from swath_service.forms import FormTokens
 from swath_service.identity import HubIdentity, Identity
 from swath_service.oauth import install_sign_in
 from swath_service.rates import RateRule, RateWindows, install_rates
@@ -164,7 +165,7 @@ def assemble(
     comparer = comparer or make_comparer(settings)
     again = reproducing(
         settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
-        keys=trust.keys, comparer=comparer, clock=clock,
+        trust=trust, comparer=comparer, clock=clock,
     )  # fmt: skip
     benches = benchmarks(
         settings,
@@ -192,6 +193,7 @@ def assemble(
         places=Places(store=runs.queue, slots=slots, terms=terms, clock=clock),
         events=events,
         inventories=inventories,
+        forms=FormTokens(),
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
     )

@@ -11,18 +11,20 @@ from swath_service.errors import NotFound
 from swath_marketplace.bootstrap.inputs import archive_of
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock
+from swath_marketplace.domain.origins import Origin
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
-from swath_marketplace.services.receipt_reading import ReceiptReader
+from swath_marketplace.services.receipt_reading import ReceiptReader, origin_of_statement
+from swath_marketplace.services.receipts import Receipts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproducing import Reproducer
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.result_comparing import ResultComparing
 from swath_marketplace.services.runs import Runs
-from swath_marketplace.services.signing import Keys
+from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.archive_files import ArchiveFiles
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.dossiers import DossierStore
@@ -69,7 +71,7 @@ def reproducing(
     registry: Registry,
     folders: RunFolders,
     inventories: Inventories,
-    keys: Keys,
+    trust: Trust,
     comparer: Comparer | None,
     clock: Clock,
 ) -> Reproducing:
@@ -93,9 +95,15 @@ def reproducing(
         runs=runs,
         registry=registry,
         dossiers=DossierStore(database),
-        read_receipt=ReceiptReader(keys),
+        read_receipt=ReceiptReader(trust.keys),
+        receipted=lambda run_id: _stated(trust.receipts, run_id),
         pictures=comparing.pictures_of,
         wake=keeper.wake,
         clock=clock,
     )
     return Reproducing(reproductions=service, keeper=keeper)
+
+
+def _stated(receipts: Receipts, run_id: str) -> Origin | None:
+    receipt = receipts.of(run_id)
+    return origin_of_statement(receipts.stated(receipt)) if receipt else None

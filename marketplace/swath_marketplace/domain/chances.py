@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from swath.contract.source import UNPARSABLE
+from swath.contract.source import read_code, read_imports
 
 _MOST = 20
 
@@ -63,27 +63,24 @@ _SEEDED_BY_ARGUMENT = frozenset({"numpy.random.default_rng", "numpy.random.Rando
 #: Of the modules whose functions share one generator: what seeds it.
 _SEEDS = {"random": "random.seed", "numpy.random": "numpy.random.seed"}
 #: What brings the members of a set into an order.
-_ORDERING = frozenset({"list", "tuple", "enumerate", "iter", "numpy.fromiter"})
+_ORDERING = frozenset({"builtins.list", "builtins.tuple", "builtins.enumerate", "builtins.iter", "numpy.fromiter"})
 
 
 def chances_in(notebook: bytes) -> Sequence[Chance]:
     """The calls in a notebook's code, in order, a few at most; none of one that cannot be read."""
     try:
-        cells = json.loads(notebook)["cells"]
+        cells = list(json.loads(notebook)["cells"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return ()
-    trees: list[tuple[int, ast.Module]] = []
+    codes = []
     for number, cell in enumerate(cells):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             source = cell.get("source")
-            text = "".join(source) if isinstance(source, list) else source
-            try:
-                trees.append((number, ast.parse(str(text))))
-            except UNPARSABLE:
-                continue
-    names = _imported(trees)
+            codes.append(read_code(number, "".join(map(str, source)) if isinstance(source, list) else str(source)))
+    imports = read_imports(codes)
+    trees = [(code.cell, code.tree) for code in codes if code.tree is not None]
     calls = [
-        (number, node, _name(node.func, names))
+        (number, node, imports.origin(node.func) or "")
         for number, tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
@@ -92,32 +89,6 @@ def chances_in(notebook: bytes) -> Sequence[Chance]:
     sets = _names_of_sets(trees)
     found = [*_of_calls(calls, seeded, sets), *_of_loops(trees, sets)]
     return tuple(sorted(found, key=lambda one: (one.cell, one.line, one.call))[:_MOST])
-
-
-def _imported(trees: Sequence[tuple[int, ast.Module]]) -> dict[str, str]:
-    """What each imported name stands for, in full."""
-    names = {}
-    for _, tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                for one in node.names:
-                    names[one.asname or one.name.partition(".")[0]] = (
-                        one.name if one.asname else one.name.partition(".")[0]
-                    )
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                names.update({one.asname or one.name: f"{node.module}.{one.name}" for one in node.names})
-    return names
-
-
-def _name(node: ast.expr, names: Mapping[str, str]) -> str:
-    """The full name of what is called; empty when it is no name."""
-    parts = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([names.get(node.id, node.id), *reversed(parts)])
 
 
 def _of_calls(calls: Sequence[tuple[int, ast.Call, str]], seeded: set[str], sets: frozenset[str]) -> Iterator[Chance]:
@@ -135,7 +106,7 @@ def _of_calls(calls: Sequence[tuple[int, ast.Call, str]], seeded: set[str], sets
         elif node.args and _is_set(node.args[0], sets) and (name in _ORDERING or _is_join(node.func)):
             kind, call = ChanceKind.ORDER, name or "join"
         if kind:
-            yield Chance(kind=kind, call=call, cell=number, line=node.lineno)
+            yield Chance(kind=kind, call=call.removeprefix("builtins."), cell=number, line=node.lineno)
 
 
 def _of_loops(trees: Sequence[tuple[int, ast.Module]], sets: frozenset[str]) -> Iterator[Chance]:

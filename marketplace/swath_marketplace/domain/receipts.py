@@ -81,10 +81,13 @@ def statement_of(
 
 
 def environment_of(run: Run, version: AlgorithmVersion) -> StatedEnvironment:
-    """The environment of a run, as far as it is known: its lock, by which it was built."""
-    del run  # what was found in it at the start of the run belongs here as well, once runs carry it
+    """The environment of a run: its lock, by which it was built, and what was found installed when the run started."""
+    found = {**(run.environment or {}), "changed": "true" if (run.environment or {}).get("changed") else None}
+    told = ("inventory_sha256", "python", "changed", "inventory_at_end_sha256")
     return StatedEnvironment(
-        name=version.environment, lock_sha256=version.environment_lock_sha256.removeprefix("sha256:")
+        name=version.environment,
+        lock_sha256=version.environment_lock_sha256.removeprefix("sha256:"),
+        about={name: found[name] for name in told if isinstance(found.get(name), str)},
     )
 
 
@@ -93,9 +96,10 @@ def _input(read: Mapping[str, Any]) -> StatedInput:
     return StatedInput(
         sha256=sha256 if isinstance(sha256, str) and _is_sha256(sha256) else None,
         about={
-            name: value
+            # Annotations are words and numbers.
+            name: "true" if value is True else value
             for name, value in read.items()
-            if isinstance(value, str | int) and not isinstance(value, bool) and name != "sha256"
+            if isinstance(value, str | int) and value is not False and name != "sha256"
         },
     )
 

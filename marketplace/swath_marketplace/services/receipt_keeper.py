@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from swath_marketplace.services.receipts import Issuer
 from swath_marketplace.store.signing_keys import KeyUnfit
@@ -11,10 +12,12 @@ from swath_marketplace.store.signing_keys import KeyUnfit
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 30.0
+#: A look at every finished run, for what another process left undone; it costs more the more runs there are.
+_WHOLE_SECONDS = 600.0
 
 
 class ReceiptKeeper:
-    """A thread that sweeps: at once when it starts, then every half minute, without a pause while much is owed."""
+    """A thread that sweeps: at once when it starts, then every ten minutes, and within half a minute where need is."""
 
     def __init__(self, issuer: Issuer, *, pause_seconds: float = _PAUSE_SECONDS) -> None:
         self._issuer = issuer
@@ -34,13 +37,17 @@ class ReceiptKeeper:
             self._thread.join()
 
     def _loop(self) -> None:
+        looked_at = float("-inf")
         while not self._ending.is_set():
             issued = 0
             try:
-                issued = self._issuer.sweep()
+                if self._issuer.owes or time.monotonic() - looked_at > _WHOLE_SECONDS:
+                    issued = self._issuer.sweep()
+                    looked_at = time.monotonic()
             except KeyUnfit as error:
                 log.error("no receipt can be signed: %s", error)
             except Exception:
                 log.exception("the sweep for receipts failed")
             if not issued:
+                # While much is owed there is no pause.
                 self._ending.wait(self._pause)

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _SHA256_DIGITS = 64
 _ATTEMPTS = 3
+_REMEMBERED = 256
 #: Is told of each new receipt, once, after it is in the log.
 Listener = Callable[[Run, Receipt], None]
 
@@ -56,6 +57,9 @@ class Issuer:
         self._software = software
         self._clock = clock
         self._listeners: list[Listener] = []
+        self._versions: dict[tuple[str, str], AlgorithmVersion] = {}
+        self._failed = False
+        self._swept_with = 0
 
     def add_listener(self, listener: Listener) -> None:
         """Call `listener` for each receipt that is issued from now on; what it raises is logged and goes no further."""
@@ -71,7 +75,13 @@ class Issuer:
         try:
             self.issue(run)
         except Exception as error:
+            self._failed = True
             _tell(run.id, error)
+
+    @property
+    def owes(self) -> bool:
+        """Whether something came up since the last sweep that makes one worth while."""
+        return self._failed or len(self._keys.current().events) != self._swept_with
 
     def issue(self, run: Run, *, sequence: int = 1) -> Receipt:
         """The receipt of a finished run; the same one when it was issued before.
@@ -82,8 +92,9 @@ class Issuer:
             The signing key cannot be used.
         """
         version = self._version(run)
-        for _ in range(_ATTEMPTS):
-            pen = self._keys.pen()
+        for attempt in range(_ATTEMPTS):
+            # The log looks whether the keys moved; only then is it worth a question of its own.
+            pen = self._keys.pen(known=attempt == 0)
             statement = statement_of(
                 run, version, origin=pen.keys.origin, executor=self._executor, software=self._software
             )
@@ -111,8 +122,9 @@ class Issuer:
         int
             How many were issued. One that cannot be issued is logged and keeps no other from its own.
         """
-        revoked = [key.id for key in self._keys.current().keys if key.state is KeyState.REVOKED]
-        issued = 0
+        keys = self._keys.current()
+        revoked = [key.id for key in keys.keys if key.state is KeyState.REVOKED]
+        issued, self._failed = 0, False
         for run_id, sequence in self.store.owed(revoked=revoked, limit=limit):
             run = self._runs.get(run_id)
             if run is None:
@@ -121,16 +133,28 @@ class Issuer:
                 self.issue(run, sequence=sequence)
                 issued += 1
             except KeyUnfit as error:
+                self._failed = True
                 _tell(run_id, error)
                 return issued
             except Exception as error:
+                self._failed = True
                 _tell(run_id, error)
+        if not issued:
+            self._swept_with = len(keys.events)
         return issued
 
     def _version(self, run: Run) -> AlgorithmVersion:
-        algorithm = self._algorithms.get(run.owner, run.name)
-        versions = algorithm.versions if algorithm else ()
-        return next(version for version in versions if version.version == run.version)
+        """The version of a run, remembered: a version never changes."""
+        key = (run.algorithm_id, run.digest)
+        found = self._versions.get(key)
+        if found is None:
+            algorithm = self._algorithms.get(run.owner, run.name)
+            versions = algorithm.versions if algorithm else ()
+            found = next(version for version in versions if version.version == run.version)
+            if len(self._versions) >= _REMEMBERED:
+                self._versions.clear()
+            self._versions[key] = found
+        return found
 
     def _announce(self, run: Run, receipt: Receipt) -> None:
         for listener in self._listeners:

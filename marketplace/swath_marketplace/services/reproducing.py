@@ -26,7 +26,7 @@ from swath_marketplace.domain.reproductions import (
     outcome_of,
     started,
 )
-from swath_marketplace.domain.runs import Run, RunStatus
+from swath_marketplace.domain.runs import Run, RunPurpose, RunStatus
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.result_comparing import Compared, ResultComparing
 from swath_marketplace.services.runs import RunRequest, Runs
@@ -139,6 +139,7 @@ class Reproducer:
             algorithm=f"{version.path}@{version.version}",
             parameters=dict(one.origin.parameters),
             budget_millicredits=one.budget_millicredits,
+            purpose=RunPurpose.REPRODUCTION,
         )
         try:
             run, _ = self._runs.create(actor, request, key=one.run_key)

@@ -57,6 +57,8 @@ class DossierSource(Protocol):
 
 #: Reads a receipt that somebody sent; raises `Invalid` unless it is one of this installation's, unaltered.
 ReadReceipt = Callable[[Any], Origin]
+#: What the receipt of a run says; ``None`` while it has none.
+Receipted = Callable[[str], Origin | None]
 
 
 class Reproductions:
@@ -70,6 +72,7 @@ class Reproductions:
         registry: Registry,
         dossiers: DossierSource,
         read_receipt: ReadReceipt,
+        receipted: Receipted,
         pictures: Callable[[Reproduction], Path],
         wake: Callable[[], None],
         clock: Clock,
@@ -79,6 +82,7 @@ class Reproductions:
         self._registry = registry
         self._dossiers = dossiers
         self._read_receipt = read_receipt
+        self._receipted = receipted
         self._pictures = pictures
         self._wake = wake
         self._clock = clock
@@ -267,6 +271,9 @@ class Reproductions:
         return kept, f"scenario {', '.join(dict.fromkeys(used))}" if kept else "exact"
 
     def _origin(self, actor: Actor, run: Run) -> Origin:
+        """What its receipt says; of a run without one, what is stored of it."""
+        if origin := self._receipted(run.id):
+            return origin
         return origin_of_run(run, self._registry.version(actor, f"{run.owner}/{run.name}@{run.version}"))
 
 

@@ -26,7 +26,7 @@ from swath_marketplace.store.rounds import RoundStore
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 1.0
-_CLOCK_SECONDS = 60.0
+_CLOCK_SECONDS = 300.0
 _LEASE = timedelta(seconds=60)
 _AGAIN_SECONDS = 15.0
 #: After so many unforeseen failures in a row a round is ended: the others wait behind it.

@@ -120,15 +120,20 @@ class Keys:
             known = self.ensure()
         return known
 
-    def pen(self) -> Pen:
+    def pen(self, *, known: bool = False) -> Pen:
         """What signs now.
+
+        Parameters
+        ----------
+        known
+            Whether the keys as they were last seen will do: for what is checked again where it is stored.
 
         Raises
         ------
         KeyUnfit
             The key's file is not as it has to be. What is wrong is in the message, and nothing of the key.
         """
-        keys = self.current()
+        keys = (self._known if known else None) or self.current()
         with self._lock:
             if self._signer is None or self._signer[0] != keys.active.id:
                 self._signer = (keys.active.id, _load(self._files.get(keys.active.id), keys.active))

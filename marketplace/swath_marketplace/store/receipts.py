@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from swath.contract import merkle
@@ -13,8 +13,8 @@ from swath.contract.envelopes import Envelope
 from swath_marketplace.domain.receipts import Draft, Receipt
 from swath_marketplace.domain.runs import RunStatus, Stage
 from swath_marketplace.store.database import Database
-from swath_marketplace.store.receipt_tables import checkpoints, nodes, outputs, receipts
-from swath_marketplace.store.signing_keys import RECEIPTS_LOCK, count_events
+from swath_marketplace.store.receipt_tables import checkpoints, key_events, nodes, outputs, receipts
+from swath_marketplace.store.signing_keys import RECEIPTS_LOCK
 from swath_marketplace.store.tables import runs
 
 T = TypeVar("T")
@@ -68,28 +68,30 @@ class ReceiptStore:
         ------
         KeysMoved
         """
+        content = draft.envelope.as_bytes()
         with self._database.write() as connection:
             self._database.lock(connection, RECEIPTS_LOCK)
-            known = connection.execute(
-                sa.select(receipts).where(receipts.c.run_id == draft.run_id, receipts.c.sequence == draft.sequence)
-            ).one_or_none()
-            if known is not None:
+            now = _tip(connection, draft)
+            if now.known is not None:
+                known = connection.execute(sa.select(receipts).where(receipts.c.log_index == now.known)).one()
                 return _receipt(known), False
-            if count_events(connection) != draft.key_events:
+            if now.key_events != draft.key_events:
                 raise KeysMoved
-            index = _size(connection)
-            leaf = merkle.leaf_hash(draft.envelope.as_bytes())
+            leaf = merkle.leaf_hash(content)
             made = Receipt(
                 run_id=draft.run_id,
                 sequence=draft.sequence,
-                log_index=index,
+                log_index=now.size,
                 key_id=draft.envelope.keyid,
                 envelope=draft.envelope,
                 leaf_sha256=leaf.hex(),
             )
-            _insert(connection, made, draft)
-            _grow(connection, index, leaf)
-            _seal(connection, index + 1, sign)
+            _insert(connection, made, draft, content=content)
+            root = _grow(connection, now.size, leaf)
+            # A former one that was tampered with raises: nothing is added to a log that cannot be trusted.
+            former = Envelope.from_bytes(now.checkpoint.encode(), "checkpoint") if now.checkpoint else None
+            sealed = sign(now.size + 1, root, former)
+            connection.execute(checkpoints.insert().values(size=now.size + 1, envelope=sealed.as_bytes().decode()))
         return made, True
 
     def of(self, run_id: str) -> Receipt | None:
@@ -224,14 +226,39 @@ class ReceiptStore:
         return {merkle.Place(row.level, row.position): row.sha256 for row in rows}
 
 
-def _insert(connection: sa.Connection, made: Receipt, draft: Draft) -> None:
+class _Tip(NamedTuple):
+    """How things stand before an entry is added."""
+
+    known: int | None
+    """Where the very receipt stands already."""
+    key_events: int
+    size: int
+    checkpoint: str | None
+
+
+def _tip(connection: sa.Connection, draft: Draft) -> _Tip:
+    mine = (receipts.c.run_id == draft.run_id, receipts.c.sequence == draft.sequence)
+    latest = sa.select(checkpoints.c.envelope).order_by(checkpoints.c.size.desc()).limit(1)
+    # In one question: on another machine's database each is a way there and back.
+    row = connection.execute(
+        sa.select(
+            sa.select(receipts.c.log_index).where(*mine).scalar_subquery(),
+            sa.select(sa.func.coalesce(sa.func.max(key_events.c.sequence), 0)).scalar_subquery(),
+            sa.select(sa.func.coalesce(sa.func.max(receipts.c.log_index) + 1, 0)).scalar_subquery(),
+            latest.scalar_subquery(),
+        )
+    ).one()
+    return _Tip(*row)
+
+
+def _insert(connection: sa.Connection, made: Receipt, draft: Draft, *, content: bytes) -> None:
     connection.execute(
         receipts.insert().values(
             log_index=made.log_index,
             run_id=made.run_id,
             sequence=made.sequence,
             key_id=made.key_id,
-            envelope=made.envelope.as_bytes().decode(),
+            envelope=content.decode(),
             leaf_sha256=made.leaf_sha256,
         )
     )
@@ -240,24 +267,18 @@ def _insert(connection: sa.Connection, made: Receipt, draft: Draft) -> None:
         connection.execute(outputs.insert(), found)
 
 
-def _grow(connection: sa.Connection, index: int, leaf: bytes) -> None:
-    places = merkle.wanted(lambda hashes: merkle.completed(index, leaf, hashes))
-    known = _hashes(connection, places)
-    made = merkle.completed(index, leaf, known.__getitem__)
+def _grow(connection: sa.Connection, size: int, leaf: bytes) -> bytes:
+    """Add a leaf to the tree of `size` leaves; answers the new root."""
+    added = {place for place, _ in merkle.completed(size, leaf, lambda _: bytes(32))}
+    places = merkle.wanted(lambda hashes: (merkle.completed(size, leaf, hashes), merkle.root(size + 1, hashes)))
+    known = _hashes(connection, places - added)
+    made = merkle.completed(size, leaf, known.__getitem__)
     connection.execute(
         nodes.insert(),
         [{"level": place.level, "position": place.position, "sha256": value.hex()} for place, value in made],
     )
-
-
-def _seal(connection: sa.Connection, size: int, sign: SignCheckpoint) -> None:
-    places = merkle.wanted(lambda hashes: merkle.root(size, hashes))
-    root = merkle.root(size, _hashes(connection, places).__getitem__)
-    former = _latest(connection)
-    # One that was tampered with raises, and nothing is added to a log that cannot be trusted.
-    before = Envelope.from_bytes(former.envelope.encode(), "checkpoint") if former else None
-    envelope = sign(size, root, before)
-    connection.execute(checkpoints.insert().values(size=size, envelope=envelope.as_bytes().decode()))
+    known.update(made)
+    return merkle.root(size + 1, known.__getitem__)
 
 
 def _size(connection: sa.Connection) -> int:
@@ -274,12 +295,7 @@ def _hashes(connection: sa.Connection, places: set[merkle.Place]) -> dict[merkle
     found: dict[merkle.Place, bytes] = {}
     wanted = sorted(places)
     for start in range(0, len(wanted), _FEW):
-        some = sa.or_(
-            *(
-                sa.and_(nodes.c.level == place.level, nodes.c.position == place.position)
-                for place in wanted[start : start + _FEW]
-            )
-        )
+        some = sa.tuple_(nodes.c.level, nodes.c.position).in_(wanted[start : start + _FEW])
         for row in connection.execute(sa.select(nodes).where(some)):
             found[merkle.Place(row.level, row.position)] = bytes.fromhex(row.sha256)
     return found

@@ -38,7 +38,10 @@ class KeyChainStore:
     def count(self) -> int:
         """How many events there are."""
         with self._database.read() as connection:
-            return count_events(connection)
+            found: int = connection.execute(
+                sa.select(sa.func.coalesce(sa.func.max(key_events.c.sequence), 0))
+            ).scalar_one()
+        return found
 
     def extend(
         self,
@@ -55,12 +58,6 @@ class KeyChainStore:
             for sequence, envelope in enumerate(more, start=len(events) + 1):
                 connection.execute(key_events.insert().values(sequence=sequence, envelope=envelope.as_bytes().decode()))
         return named, (*events, *more)
-
-
-def count_events(connection: sa.Connection) -> int:
-    """How many key events there are, within a transaction."""
-    found: int = connection.execute(sa.select(sa.func.coalesce(sa.func.max(key_events.c.sequence), 0))).scalar_one()
-    return found
 
 
 def _read(connection: sa.Connection) -> tuple[str, Sequence[Envelope]] | None:

@@ -384,6 +384,27 @@ def make_app(fake: Fake) -> FastAPI:
         cut = fake.cuts.pop(0) if fake.cuts else None
         return StreamingResponse(_events(fake, run_id, int(last) if last else -1, cut), media_type=fake.stream_type)
 
+    @app.get(f"{market}/runs/{{run_id}}/comparison")
+    async def comparison(request: Request, run_id: str) -> dict[str, Any]:
+        fake.asked.append(str(request.url.query))
+        here = f"{request.url.path}/pictures/data?{request.url.query}"
+        found = {
+            "verdict": "differs",
+            "kind": "raster",
+            "message": "far",
+            "compared": 4,
+            "differing": 1,
+            "largest": 2.0,
+            "differences": [{"where": "band 1, row 0, column 0", "expected": "1", "found": "3", "distance": 2.0}],
+            "picture": here,
+            "tolerance": {},
+        }
+        return {"verdict": "differs", "comparisons": {"data": found}}
+
+    @app.get(f"{market}/runs/{{run_id}}/comparison/pictures/data")
+    async def picture(run_id: str) -> Response:
+        return Response(b"\x89PNG", media_type="image/png")
+
     @app.get(f"{market}/runs/{{run_id}}/results")
     async def results(run_id: str) -> list[dict[str, Any]]:
         kinds = {"data": "text/csv", "notebook": "application/x-ipynb+json", "facts": "application/json"}

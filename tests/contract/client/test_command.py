@@ -343,3 +343,15 @@ def test_two_runs_are_compared_by_their_results(swath: Command, fake: Any, tmp_p
     assert code == 1
     assert json.loads(out)["comparisons"]["data"]["differences"][0]["where"] == "row 0, column b"
     assert swath("diff", "r1", "nobody")[0] == 6
+
+
+def test_the_server_compares_two_runs_and_only_the_answer_is_fetched(swath: Command, fake: Any, tmp_path: Path) -> None:
+    words = ["--on-server", "--rtol", "0.001", "--ignore", "$.a b", "--only", "data", "--pictures", str(tmp_path / "p")]
+    code, out, err = swath("diff", "r1", "r2", *words)
+    assert code == 1
+    assert "band 1, row 0, column 0" in out
+    assert str(tmp_path / "p" / "data.png") in err
+    assert (tmp_path / "p" / "data.png").read_bytes() == b"\x89PNG"
+    assert "GET /services/marketplace/runs/r2/comparison" in fake.asked
+    assert "with=r1&rtol=0.001&ignore=%24.a+b&name=data" in fake.asked
+    assert not [path for path in fake.asked if path.endswith("/results")]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,11 +13,20 @@ import httpx
 import pytest
 from swath_marketplace.domain.endings import ProcessEnd
 from swath_marketplace.domain.runs import Run
-from swath_marketplace.executors.fake import Script, finishing, process_end
-from swath_marketplace.run_folder import RunFolder
-from swath_marketplace.testing import PREFIX, World, notebook
+from swath_marketplace.executors.fake import FakeExecutor, Script, finishing, process_end
+from swath_marketplace.run_folder import RunFolder, RunFolders
+from swath_marketplace.testing import PREFIX, World, make_world, notebook
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def world(data: Path, database_url: str) -> Iterator[World]:
+    (data / "archive").mkdir()
+    executor = FakeExecutor(RunFolders(data / "marketplace" / "runs"))
+    made = make_world(data, database_url=database_url, executor=executor, slots_cpus=4, slots_memory_mb=8192)
+    yield made
+    made.made.database.dispose()
 
 
 @pytest.fixture
@@ -42,16 +52,23 @@ def reading(inputs: Sequence[Mapping[str, Any]], *, outputs: Mapping[str, bytes]
 
     def script(run: Run, folder: RunFolder) -> ProcessEnd | None:
         inner(run, folder)
-        path = folder.out / "report.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "inputs": list(inputs)}))
+        (folder.out / "inputs.jsonl").write_text("".join(json.dumps(one) + "\n" for one in inputs))
         return process_end()
 
     return script
 
 
 async def run(
-    world: World, http: httpx.AsyncClient, who: str, output: bytes, *inputs: Mapping[str, Any]
+    world: World, http: httpx.AsyncClient, who: str, output: bytes, *scenes: tuple[str, bytes]
 ) -> dict[str, Any]:
+    """A finished run that read `scenes`, items with their bytes, and made `output`."""
+    inputs = []
+    for item, content in scenes:
+        path = Path("s2", hashlib.sha256(item.encode()).hexdigest()[:8], "B04.tif")
+        file = world.settings.data / "archive" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        inputs.append({"collection": "s2", "item": item, "asset": "B04", "href": f"/archive/{path}"})
     world.fake.script = reading(inputs, outputs={"double": output})
     made = await http.post("runs", json={"algorithm": "ada/double@1.0.0"}, headers=as_(who))
     assert made.status_code == 201, made.text
@@ -61,8 +78,8 @@ async def run(
     return told
 
 
-def scene(item: str, content: bytes = b"pixels") -> dict[str, Any]:
-    return {"collection": "s2", "item": item, "asset": "B04", "href": f"s2/{item}/B04.tif", "sha256": sha(content)}
+def scene(item: str, content: bytes = b"pixels") -> tuple[str, bytes]:
+    return item, content
 
 
 async def lineage(http: httpx.AsyncClient, path: str, who: str = "bob", **params: Any) -> dict[str, Any]:

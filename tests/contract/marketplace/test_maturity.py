@@ -23,9 +23,10 @@ from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.domain.benchmarks import Round, ScenarioOutcome, ScenarioResult, Trigger
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.reviews import ReviewKind, ReviewVerdict
-from swath_marketplace.domain.runs import Run, RunStatus
+from swath_marketplace.domain.runs import PLATFORM, Run, RunPurpose, RunStatus
 from swath_marketplace.executors.fake import FakeExecutor, process_end, write_report
 from swath_marketplace.run_folder import RunFolder, RunFolders
+from swath_marketplace.services.runs import PLATFORM_ACTOR, RunRequest
 from swath_marketplace.store.assessments import AssessmentStore, ReviewStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.run_facts import RunFacts
@@ -170,6 +171,10 @@ async def maturity(http: httpx.AsyncClient, *, who: str = "bob") -> dict[str, An
 async def run(http: httpx.AsyncClient, world: World, who: str, times: int = 1) -> None:
     given = {"n": 4, "area": BOX, "period": ["2023-04-01", "2023-05-01"]}
     for _ in range(times):
+        if who == PLATFORM:
+            asked = RunRequest(algorithm="ada/double", parameters=given, purpose=RunPurpose.BENCHMARK)
+            world.look_until(world.runs.create(PLATFORM_ACTOR, asked)[0].id)
+            continue
         made = await http.post("runs", json={"algorithm": "ada/double", "parameters": given}, headers=as_(who))
         assert made.status_code == 201, made.text
         world.look_until(made.json()["id"])
@@ -225,7 +230,7 @@ def have(world: World, rounds: ScriptedRounds, made: Round) -> None:
 
 async def verified(http: httpx.AsyncClient, world: World, rounds: ScriptedRounds, clock: Shifted) -> None:
     await put(http, {name: FILES[name] for name in FILES if name != "validation.md"})
-    await run(http, world, "ada", 5)
+    await run(http, world, PLATFORM, 5)
     have(world, rounds, a_round(world, clock))
     told = await maturity(http)
     assert told["level"] == "verified", told["next"]
@@ -383,16 +388,18 @@ async def test_whose_runs_they_are_and_how_large(http: httpx.AsyncClient, world:
     version, facts = version_of(world), RunFacts(world.made.database)
     interface = Interface.from_dict(version.interface)
     assert (list(facts.of(version, limit=9)), facts.largest(version, interface)) == ([], None)
-    for who in ("bob", "ada", "cyd"):
+    for who in ("bob", "ada", PLATFORM, "cyd"):
         await run(http, world, who)
     found = facts.of(version, limit=9)
-    assert {one.caller: one.by.value for one in found} == {"bob": "others", "ada": "author", "cyd": "others"}
+    told = {"bob": "others", "ada": "author", PLATFORM: "platform", "cyd": "others"}
+    assert {one.caller: one.by.value for one in found} == told
     assert all(one.cost_millicredits and one.outcome is RunStatus.FINISHED for one in found)
     assert [one.caller for one in facts.of(version, limit=1)] == ["cyd"], "the newest first"
     with world.made.database.write() as connection:
         connection.execute(sa.text("UPDATE runs SET purpose = 'reproduction' WHERE caller = 'cyd'"))
         connection.execute(sa.text("UPDATE runs SET settlement = 'refused' WHERE caller = 'bob'"))
-    assert {one.caller: one.by.value for one in facts.of(version, limit=9)} == {"ada": "author", "cyd": "platform"}
+    told = {"ada": "author", PLATFORM: "platform", "cyd": "platform"}
+    assert {one.caller: one.by.value for one in facts.of(version, limit=9)} == told
     largest = facts.largest(version, interface)
     assert largest is not None
     assert largest.area_km2 == pytest.approx(12_308.8, rel=1e-3)
@@ -483,7 +490,7 @@ async def test_the_clock_makes_up_for_what_was_missed(
     http: httpx.AsyncClient, world: World, rounds: ScriptedRounds, clock: Shifted
 ) -> None:
     await put(http, FILES)
-    await run(http, world, "ada", 5)
+    await run(http, world, PLATFORM, 5)
     # Stored, and the process died before anybody was told.
     rounds.made.append(a_round(world, clock))
     assert (await maturity(http))["level"] == "prototype"

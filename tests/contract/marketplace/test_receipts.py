@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 import threading
 from collections.abc import AsyncIterator
@@ -12,6 +13,9 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from swath.contract.digest import sha256_bytes
 from swath.contract.envelopes import Reason, Untrusted
 from swath.contract.merkle import check_consistency, check_inclusion, leaf_hash, root_of
 from swath.contract.receipts import Checkpoint, statement_in
@@ -20,6 +24,7 @@ from swath.signatures import verify
 from swath_marketplace.domain.runs import RunStatus, Stage
 from swath_marketplace.executors.fake import finishing, process_end
 from swath_marketplace.receipt_testing import ADA, BOB, believe, bundle_of, finish, keys_of
+from swath_marketplace.services.receipt_keeper import ReceiptKeeper
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.store.receipts import KeysMoved
 from swath_marketplace.testing import PREFIX, World, make_world, notebook, operator, user
@@ -298,7 +303,7 @@ def test_keys_that_move_while_a_receipt_is_signed_are_noticed(world: World, monk
     keys.rotate(ROOT, reason="meanwhile")
     fresh = keys.pen
     pens = iter([stale])
-    monkeypatch.setattr(keys, "pen", lambda: next(pens, None) or fresh())
+    monkeypatch.setattr(keys, "pen", lambda **_: next(pens, None) or fresh())
     run = finish(world)
     monkeypatch.undo()
     receipt = world.made.context.trust.receipts.of(run.id)
@@ -350,6 +355,30 @@ async def test_a_receipt_over_http(http: httpx.AsyncClient, world: World) -> Non
     assert told["links"]["receipt"] == f"{PREFIX}runs/{run.id}/receipt"
     assert (await http.get(f"runs/{run.id}/receipt", headers=as_("cyd"))).status_code == 404
     assert (await http.get(f"runs/{run.id}/receipt", headers=as_("root"))).status_code == 200
+
+
+async def test_the_other_forms_over_http(http: httpx.AsyncClient, world: World) -> None:
+    run = finish(world)
+    kinds = {"prov": "json", "ro-crate": "ld+json", "cdse": "json", "stac": "geo+json"}
+    told = {}
+    for form, kind in kinds.items():
+        answer = await http.get(f"runs/{run.id}/receipt/{form}", headers=as_("bob"))
+        assert (answer.status_code, answer.headers["content-type"]) == (200, f"application/{kind}")
+        assert (await http.get(f"runs/{run.id}/receipt/{form}", headers=as_("cyd"))).status_code == 404
+        told[form] = answer.json()
+    (output,) = run.outputs
+    assert told["prov"]["entity"]["r:output-double"]["swath:sha256"] == output.sha256
+    assert told["stac"]["assets"]["double"]["href"] == f"{PREFIX}runs/{run.id}/results/double"
+    (file,) = [one for one in told["ro-crate"]["@graph"] if one["@type"] == "File"]
+    assert (file["@id"], file["identifier"]) == ("double.bin", f"sha256:{output.sha256}")
+    trace = told["cdse"]
+    receipt = world.made.context.trust.receipts.of(run.id)
+    assert receipt is not None
+    assert trace["id"] == sha256_bytes(receipt.envelope.as_bytes())
+    public = load_pem_public_key(trace["signature"]["certificate"].encode())
+    assert isinstance(public, Ed25519PublicKey)
+    public.verify(base64.b64decode(trace["signature"]["signature"]), trace["signature"]["message"].encode())
+    assert public.public_bytes_raw().hex() == keys_of(world).active.public
 
 
 async def test_the_log_can_be_followed_over_http(http: httpx.AsyncClient, world: World) -> None:
@@ -426,3 +455,18 @@ def test_the_leaf_is_of_the_envelope(world: World) -> None:
     assert receipt is not None
     assert leaf_hash(receipt.envelope.as_bytes()).hex() == receipt.leaf_sha256
     assert statement_in(receipt.envelope).caller == user("bob").name
+
+
+def test_the_keeper_issues_what_is_owed_and_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    issuer = world.made.context.trust.issuer
+    monkeypatch.setattr(issuer, "issue", lambda *_a, **_k: 1 / 0)
+    run = finish(world)
+    assert issuer.owes
+    monkeypatch.undo()
+    issued = threading.Event()
+    world.made.context.trust.receipts.add_listener(lambda *_: issued.set())
+    keeper = ReceiptKeeper(issuer, pause_seconds=0.01)
+    keeper.start()
+    assert issued.wait(20)
+    keeper.stop()
+    assert world.made.context.trust.receipts.of(run.id) is not None

@@ -20,6 +20,7 @@ from swath_marketplace.domain.runs import Stage as RunStage
 from swath_marketplace.executors.fake import FakeExecutor, Script, finishing, process_end, write_report
 from swath_marketplace.executors.fake_comparer import FakeComparer
 from swath_marketplace.run_folder import RunFolder, RunFolders
+from swath_marketplace.store import tables
 from swath_marketplace.store.reproductions import ReproductionStore
 from swath_marketplace.testing import PREFIX, World, make_world, notebook
 
@@ -121,6 +122,7 @@ async def test_the_same_bytes_are_identical(world: World, http: httpx.AsyncClien
     assert comparer.calls == []
     again = world.run(found["run"])
     assert (again.caller, again.digest, again.parameters) == ("bob", world.run(run_id).digest, {"n": 3})
+    assert again.purpose == "reproduction"
     assert again.cost_millicredits == world.run(run_id).cost_millicredits
 
 
@@ -155,16 +157,14 @@ async def test_within_the_tolerance_that_was_asked(
     assert (await http.get(picture, headers=as_("cyd"))).status_code == 404
 
 
-async def test_an_output_that_is_new_or_missing_differs(world: World, http: httpx.AsyncClient) -> None:
+async def test_the_receipt_is_what_counts_not_the_row(world: World, http: httpx.AsyncClient) -> None:
     run_id = await run(world, http)
     with world.made.database.write() as connection:
-        from swath_marketplace.store.tables import runs
-
-        row = connection.execute(sa.select(runs.c.outputs).where(runs.c.id == run_id)).scalar_one()
-        connection.execute(runs.update().where(runs.c.id == run_id).values(outputs=[*row, {**row[0], "name": "more"}]))
+        edited = tables.runs.update().where(tables.runs.c.id == run_id)
+        connection.execute(edited.values(parameters={"n": 9}, outputs=[], inputs=[]))
     found = await verdict(world, http, await ask(http, run_id))
-    assert found["verdict"] == "differs"
-    assert found["comparisons"]["more"]["message"] == "the run did not make this output again"
+    assert (found["verdict"], list(found["comparisons"])) == ("identical", ["double"])
+    assert world.run(found["run"]).parameters == {"n": 3}
 
 
 # What it needs
@@ -345,7 +345,6 @@ async def test_a_restart_goes_on_where_it_was(world: World, http: httpx.AsyncCli
     assert running.stage is Stage.RUNNING
     # Another process, after this one has died: the lease is taken over, the run is the same.
     world.made.reproduction_keeper.stop()
-    world.fake.hold_back = False
     assert running.run_id is not None
     world.look_until(running.run_id, RunStage.RUNNING)
     world.fake.let_end(running.run_id)

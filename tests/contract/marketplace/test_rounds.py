@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from swath.contract.comparison import Comparison, Difference, Tolerance, Verdict
+from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.domain.benchmarks import Round, RoundState, ScenarioOutcome
 from swath_marketplace.domain.drift import Drifted
 from swath_marketplace.domain.errors import NothingToBenchmark, VersionYanked
@@ -23,6 +24,7 @@ from swath_marketplace.executors.comparer import ComparerUnavailable, Pair
 from swath_marketplace.executors.fake import FakeExecutor, finishing, process_end, write_report
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.runs import RunRequest
+from swath_marketplace.store.assessments import AssessmentStore, key_of
 from swath_marketplace.store.breaks import BreakStore, NoticeStore
 from swath_marketplace.store.rounds import RoundStore
 from swath_marketplace.testing import World, make_world, notebook, operator, service, user, write_environment
@@ -671,3 +673,20 @@ def test_a_notebook_that_is_published_alone_makes_no_round(bench: Bench) -> None
     bench.settle_clock()
     assert bench.store.open() == []
     assert bench.history() == []
+
+
+def test_a_version_falls_at_the_round_that_breaks_it_and_rises_at_the_one_that_mends_it(bench: Bench) -> None:
+    """Assessments hear of each round, and have heard of it when it counts as told."""
+
+    def met() -> bool:
+        version = bench.world.registry.version(ADA, PATH)
+        latest = AssessmentStore(bench.world.made.database).latest([version])[key_of(version)]
+        assert latest.cause is Cause.ROUND
+        return next(one.met for one in latest.results if one.criterion == "benchmarks")
+
+    found = []
+    for value in (6, 6.07, 6):
+        bench.put(value=value, four=scenario(number(value), tolerance=Tolerance(rtol=1e-3)))
+        bench.settle()
+        found.append(met())
+    assert found == [True, False, True]

@@ -258,6 +258,8 @@ def test_netcdf_is_compared_by_variable_and_time(tmp_path: Path) -> None:
     got = compare_files(first, _netcdf(tmp_path / "b.nc", by=2))
     assert (got.verdict, got.differing, got.largest) == (Verdict.DIFFERS, 1, 2)
     assert got.differences[0].where.startswith("variable ndvi, band time 1, row ")
+    near = compare_files(first, tmp_path / "b.nc", tolerance=Tolerance(atol=2))
+    assert (near.verdict, "only gridded variables" in near.message) == (Verdict.WITHIN, True)
     longer = compare_files(first, _netcdf(tmp_path / "c.nc", times=3))
     assert longer.verdict is Verdict.DIFFERS
     assert longer.differences[0].found == "3 bands"

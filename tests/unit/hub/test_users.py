@@ -116,7 +116,7 @@ def test_names_that_cannot_be(users: UserFile, name: str) -> None:
     assert told.value.code == "bad-user-name"
 
 
-@pytest.mark.parametrize("name", ["quota", "marketplace", "root", "public", "operators"])
+@pytest.mark.parametrize("name", ["quota", "marketplace", "root", "public", "operators", "platform"])
 def test_names_of_parts_of_swath(users: UserFile, name: str) -> None:
     with pytest.raises(OperatorError) as told:
         users.add(name)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from swath_marketplace.domain.inputs import MOST_INPUTS, Asset, Read, Report, merged
+from swath_marketplace.domain.receipts import statement_of
 from swath_marketplace.domain.runs import Run, RunStatus
 from swath_marketplace.executors.fake import process_end, write_report
 from swath_marketplace.run_folder import RunFolder
@@ -269,6 +270,20 @@ def test_what_is_kept_with_the_run(world: World) -> None:
     assert done.observation["by"] == "report"
     assert done.environment
     assert (done.environment["name"], done.environment["inventory_sha256"]) == ("eo", None)
+
+
+def test_a_receipt_states_what_was_seen(world: World) -> None:
+    version = world.registry.publish(user("ada"), notebook()).version
+    run, _ = world.runs.create(user("bob"), RunRequest(algorithm="ada/double", parameters={}))
+    done = world.look_until(run.id)
+    read = {"path": "c/i/B04.tif", "observed": "served", "sha256": "a" * 64, "changed": True}
+    kept = {"name": "eo", "lock_sha256": "0" * 64, "inventory_sha256": "b" * 64, "python": "3.11.2", "changed": True}
+    names = {"origin": "urn:swath:installation:x", "executor": "local", "software": {}}
+    seen = statement_of(replace(done, inputs=(read,), environment=kept), version, **names)
+    assert seen.environment.about == {"inventory_sha256": "b" * 64, "python": "3.11.2", "changed": "true"}
+    (stated,) = seen.inputs
+    assert (stated.sha256, stated.about["changed"], stated.about["observed"]) == ("a" * 64, "true", "served")
+    assert statement_of(done, version, **names).environment.about == {}
 
 
 def test_an_asset_is_found_beside_its_item_wherever_that_stands(tmp_path: Path) -> None:

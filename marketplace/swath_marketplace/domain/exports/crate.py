@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from swath.contract.digest import canonical_json
 from swath.contract.statements import StatedInput, StatedOutput, Statement
-from swath.contract.times import moment
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
@@ -58,8 +58,9 @@ def _root(statement: Statement, *, files: list[dict[str, Any]], inputs: list[dic
         "name": f"Outputs of {statement.algorithm} {statement.version}",
         "description": f"What run {statement.run_id} of {statement.algorithm} {statement.version} brought back. "
         "Its signed receipt is proof of it; this file is not.",
-        "datePublished": moment(statement.finished_at),
+        "datePublished": _time(statement.finished_at),
         "license": {"@id": _LICENCE},
+        "author": {"@id": "#caller"},
         "publisher": {"@id": statement.origin},
         "identifier": f"urn:swath:run:{statement.run_id}",
         "conformsTo": {"@id": PROFILE},
@@ -85,9 +86,9 @@ def _action(
         "agent": {"@id": "#caller"},
         "object": _ids([*inputs, *parameters]),
         "result": _ids(files),
-        "startTime": moment(statement.started_at),
-        "endTime": moment(statement.finished_at),
-        "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+        "startTime": _time(statement.started_at),
+        "endTime": _time(statement.finished_at),
+        "actionStatus": "http://schema.org/CompletedActionStatus",
     }
 
 
@@ -149,6 +150,11 @@ def _input_id(read: StatedInput) -> str:
 def _parameter(name: str, value: Any) -> dict[str, Any]:
     text = value if isinstance(value, str) else canonical_json(value).decode()
     return {"@id": f"#parameter-{name}", "@type": "PropertyValue", "name": name, "value": text}
+
+
+def _time(at: datetime) -> str:
+    """As the profile wants times: milliseconds, and the offset in digits."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _version_id(statement: Statement) -> str:

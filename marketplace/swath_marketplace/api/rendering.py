@@ -1,0 +1,87 @@
+"""The marketplace's pages: where their links lead, how they write credits, sizes and hashes."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from swath_service.errors import STATUSES as FAMILIES
+from swath_service.errors import SwathError
+from swath_service.logs import request_id
+from swath_service.pages import Pages
+from swath_service.problems import status_of
+
+from swath_marketplace.api.errors import STATUSES
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    prefix: str,
+    viewer: str,
+    status: int = 200,
+    sandboxed: bool = False,
+    **values: Any,
+) -> Response:
+    """A page from `template`; see `swath_service.pages.Pages.render`."""
+    base = prefix.rstrip("/")
+    return _pages().render(
+        request,
+        template,
+        style_href=f"{base}/static/pages.css",
+        status=status,
+        sandboxed=sandboxed,
+        base=base,
+        hub=base.partition("/services/")[0] + "/hub/home",
+        viewer=viewer,
+        **values,
+    )
+
+
+def render_error(request: Request, error: SwathError, *, prefix: str, viewer: str) -> Response:
+    """The page that says what is wrong: people are not told in JSON."""
+    status = status_of(error, {**FAMILIES, **STATUSES})
+    return render(
+        request, "error.html", prefix=prefix, viewer=viewer, status=status, error=error, error_id=request_id.get()
+    )
+
+
+@cache
+def _pages() -> Pages:
+    filters = {"credits": credits_text, "size": size_text, "json": _json, "seconds": seconds_text}
+    return Pages("swath_marketplace.api", filters=filters)
+
+
+def credits_text(millicredits: int) -> str:
+    """Credits as people read them: ``1,234.5``, at most three decimals."""
+    whole, rest = divmod(abs(millicredits), 1000)
+    text = f"{whole:,}" + (f".{rest:03d}".rstrip("0") if rest else "")
+    return f"-{text}" if millicredits < 0 else text
+
+
+def size_text(size: float) -> str:
+    """Bytes in the unit that leaves the fewest digits, by thousands."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration: ``12.3 s``, ``4 min 5 s``, ``2 h 3 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) if isinstance(value, dict | list) else json.dumps(value)
