@@ -43,7 +43,7 @@ def reproduce(
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the id and go; the verdict comes later.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a run again from its receipt, and compare.
+    """Run a run again from its receipt, and say whether the same came of it.
 
     You pay for the run. Ends with 0 when every output is the same, or within the tolerances; with 1 when one differs
     (and says where and why); with 2 when it cannot be run again (and says why). Without tolerances of your own those of

@@ -35,7 +35,7 @@ class Lineages:
             Also when it is another caller's.
         """
         run: Run = self._runs.get(actor, run_id)
-        sees, roots = _seer(actor), [run.id]
+        sees, roots = _seer(actor, run.id), [run.id]
         if direction is Direction.UP:
             return upstream(self._store.up(roots), roots=roots, sees=sees, depth=depth, most=MOST_NODES)
         return downstream(self._store.down(roots), roots=roots, sees=sees, depth=depth, most=MOST_NODES)
@@ -108,5 +108,6 @@ def _mine(actor: Actor, caller: str) -> bool:
     return actor.is_operator or (actor.kind is ActorKind.USER and actor.name == caller)
 
 
-def _seer(actor: Actor) -> Callable[[RunFacts], bool]:
-    return lambda facts: _mine(actor, facts.caller)
+def _seer(actor: Actor, root: str = "") -> Callable[[RunFacts], bool]:
+    """Whose runs are told in full; also `root`, which `Runs` let the actor see."""
+    return lambda facts: facts.id == root or _mine(actor, facts.caller)

@@ -84,19 +84,24 @@ class ReproductionStore:
         return [_reproduction(row) for row in rows], total
 
     def claim(self, *, holder: str, now: datetime, until: datetime, limit: int = 50) -> Sequence[Reproduction]:
-        """Lease open ones that nobody else holds; the oldest first. What `holder` has already is leased on."""
-        free = sa.or_(_table.c.lease_until.is_(None), _table.c.lease_until < now, _table.c.lease_holder == holder)
-        due = sa.select(_table.c.id).where(_table.c.stage != Stage.ENDED.value, free)
-        due = due.order_by(_table.c.asked_at, _table.c.id).limit(limit)
+        """Lease open ones that nobody holds; answers all that `holder` has now, the one that was asked first first.
+
+        Leases that are half over are prolonged. Most looks find nothing to lease, and only read.
+        """
+        half = now + (until - now) / 2
+        free = sa.or_(_table.c.lease_until.is_(None), _table.c.lease_until < now)
+        mine = _table.c.lease_holder == holder
+        wanted = sa.or_(free, sa.and_(mine, _table.c.lease_until < half))
+        due = sa.select(_table.c.id).where(_open(), wanted).order_by(_table.c.asked_at, _table.c.id).limit(limit)
+        held = sa.select(_table).where(_open(), mine).order_by(_table.c.asked_at, _table.c.id)
         with self._database.read() as connection:
             if connection.execute(due.limit(1)).first() is None:
-                return []
+                return [_reproduction(row) for row in connection.execute(held)]
         with self._database.write() as connection:
             ids = list(connection.execute(due.with_for_update(skip_locked=True)).scalars())
-            mine = _table.c.id.in_(ids)
-            connection.execute(_table.update().where(mine).values(lease_holder=holder, lease_until=until))
-            rows = connection.execute(sa.select(_table).where(mine).order_by(_table.c.asked_at, _table.c.id)).all()
-        return [_reproduction(row) for row in rows]
+            lease = _table.update().where(_table.c.id.in_(ids), _open())
+            connection.execute(lease.values(lease_holder=holder, lease_until=until))
+            return [_reproduction(row) for row in connection.execute(held)]
 
     def save(self, reproduction: Reproduction, *, holder: str) -> Reproduction:
         """Write what was observed.
@@ -112,7 +117,7 @@ class ReproductionStore:
         mine = (
             _table.c.id == reproduction.id,
             _table.c.lease_holder == holder,
-            _table.c.stage != Stage.ENDED.value,
+            _open(),
         )
         with self._database.write() as connection:
             if connection.execute(_table.update().where(*mine).values(values)).rowcount != 1:
@@ -121,7 +126,7 @@ class ReproductionStore:
 
     def holders(self) -> Sequence[str]:
         """Everybody who holds an open one."""
-        held = (_table.c.stage != Stage.ENDED.value, _table.c.lease_holder.is_not(None))
+        held = (_open(), _table.c.lease_holder.is_not(None))
         with self._database.read() as connection:
             return [
                 str(one)
@@ -131,8 +136,12 @@ class ReproductionStore:
     def let_go(self, holder: str) -> None:
         """Give every lease of `holder` up."""
         with self._database.write() as connection:
-            mine = (_table.c.lease_holder == holder, _table.c.stage != Stage.ENDED.value)
+            mine = (_table.c.lease_holder == holder, _open())
             connection.execute(_table.update().where(*mine).values(lease_holder=None, lease_until=None))
+
+
+def _open() -> sa.ColumnElement[bool]:
+    return _table.c.stage != Stage.ENDED.value
 
 
 def _asked(one: Reproduction) -> dict[str, Any]:
