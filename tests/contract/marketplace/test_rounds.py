@@ -534,11 +534,21 @@ def test_what_nobody_may_ask_for(bench: Bench, actor: Any, path: str, error: typ
     assert bench.store.open() == []
 
 
+def _outputs(**changed: Any) -> dict[str, Any]:
+    good = {"reference": "references/three/double.json", "sha256": hashlib.sha256(number(6)).hexdigest()}
+    return {"outputs": {"double": {**good, **changed}}}
+
+
 @pytest.mark.parametrize(
     ("changed", "field"),
     [
         ({"outputs": {"double": {"reference": "references/three/double.json", "sha256": "1"}}}, "scenarios/three.json"),
         ({"outputs": {"triple": {}}}, "scenarios/three.json"),
+        (_outputs(reference="../secret.json"), "scenarios/three.json"),
+        (_outputs(reference="/etc/passwd"), "scenarios/three.json"),
+        (_outputs(reference="references/gone.json"), "scenarios/three.outputs.double.reference"),
+        (_outputs(sha256="0" * 64), "scenarios/three.outputs.double.sha256"),
+        (_outputs(sha256=0), "scenarios/three.json"),
         ({"parameters": {"n": "many"}}, "scenarios/three.parameters.n"),
         ({"parameters": {"m": 3}}, "scenarios/three.parameters"),
         ({"refused": {"code": "never"}, "outputs": {}}, "scenarios/three.json"),
