@@ -268,7 +268,10 @@ def test_who_made_and_who_read(store: LineageStore, ended: Ended) -> None:
     ended("b", makes={"out": "same"}, at=0, caller="eve")
     ended("c", reads=[result("same")], at=2)
     assert [(make.run_id, caller) for make, caller in store.makers(sha("same"))] == [("b", "eve"), ("a", "bob")]
-    assert [(use.run_id, caller) for use, caller in store.users(sha("same"))] == [("c", "bob")]
+    assert [(make.run_id, caller) for make, caller in store.makers(sha("same"), ahead="bob", limit=1)] == [("a", "bob")]
+    ended("d", reads=[result("same")], at=1.5, caller="eve")
+    assert [use.run_id for use, _ in store.users(sha("same"))] == ["d", "c"]
+    assert [use.run_id for use, _ in store.users(sha("same"), ahead="bob", limit=1)] == ["c"]
 
 
 def test_the_migration_fills_the_tables_as_a_run_that_ends_does(database: Database, ended: Ended) -> None:
