@@ -134,7 +134,8 @@ def main() -> None:
         quotes()
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="?", choices=["runs", "holds", "inputs", "lineage", "receipts"], help="one part alone")
+    parts = ["runs", "holds", "inputs", "lineage", "receipts"]
+    parser.add_argument("only", nargs="?", choices=parts, help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
     parser.add_argument("--ledger-rounds", type=int, default=3)

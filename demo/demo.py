@@ -115,7 +115,10 @@ def newcomer(data: Path, name: str) -> str:
 
 
 def publish(author: Person, token: str) -> dict[str, dict[str, Any]]:
-    """Publish the shipped notebooks from a kernel of the author's own JupyterLab; versions by algorithm."""
+    """Publish the shipped algorithms from a kernel of the author's own JupyterLab; versions by algorithm.
+
+    Each is a folder: what stands in it beside the notebook (card, scenarios, references) stands beside the version.
+    """
     printed = author.execute(
         token,
         "import json, pathlib, swath\n"
@@ -128,7 +131,7 @@ def publish(author: Person, token: str) -> dict[str, dict[str, Any]]:
         "        # Notebook or environment changed since it was published here: it takes the next number.\n"
         "        return swath.publish(path, version=error.extra['least_version'])\n"
         "paths = sorted(pathlib.Path.home().glob('samples/algorithms/*/notebook.ipynb'))\n"
-        "versions = [publish(path) for path in paths]\n"
+        "versions = [publish(path.parent) for path in paths]\n"
         "print(json.dumps([{'name': v.name, 'ref': str(v), 'digest': v.digest, 'new': v.created} for v in versions]))",
     )
     return {version["name"]: version for version in json.loads(printed.strip().splitlines()[-1])}
@@ -172,6 +175,17 @@ def inputs_line(run: dict[str, Any]) -> str:
 def _named(one: dict[str, Any]) -> str:
     """An asset by its item; a file of no item by its path."""
     return f"{one['item']}/{one['asset']}" if "item" in one else str(one.get("path"))
+
+
+def prove(url: str, token: str, run: dict[str, Any], results: Path) -> None:
+    """What of the run can be proved, and whether it comes out the same once more; as its caller."""
+    environment = {"SWATH_URL": url, "SWATH_TOKEN": token}
+    receipt = results / "receipt.json"
+    swath("receipt", run["id"], "--output", str(receipt), "--force", **environment)
+    say.print(f"  swath verify {os.path.relpath(receipt)}")
+    swath("verify", str(receipt), show=True, **environment)
+    say.print(f"  swath reproduce {run['id']}")
+    swath("reproduce", run["id"], show=True, **environment)
 
 
 def wallet_line(name: str, url: str, token: str) -> str:
@@ -226,8 +240,14 @@ def walk(data: Path, *, stay: bool, stack: ExitStack) -> int:
 
     step("What came of it")
     tell(version, run, results)
+    step(f"{CALLER} has it proved, and run again from its receipt")
+    prove(url, tokens[CALLER], run, results)
+    step("How mature it is, by its evidence")
+    swath("maturity", version["ref"], show=True, SWATH_URL=url, SWATH_TOKEN=tokens[AUTHOR])
+
+    step("What it cost")
     for name in (AUTHOR, CALLER):
-        paid_for = "her JupyterLab, which goes on" if name == AUTHOR else "the run"
+        paid_for = "her JupyterLab, which goes on" if name == AUTHOR else "the runs"
         say.print(f"  wallet    {wallet_line(name, url, tokens[name])}, for {paid_for}")
     say.print(f"  each credit by where it went: {url}services/quota/")
     step("Look at it in the browser")

@@ -177,6 +177,13 @@ class RunFolder:
             partial.replace(self.results / name)
         return _measured(self.results / name)
 
+    def drop_results(self) -> bool:
+        """Remove the outputs that were kept; whether there were any. What the run told of itself stays."""
+        if not self.results.exists():
+            return False
+        shutil.rmtree(self.results, ignore_errors=True)
+        return True
+
     def result(self, name: str) -> Path:
         """Where the output `name` was kept; the caller checks that the run has one of that name."""
         return self.results / name

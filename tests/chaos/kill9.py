@@ -3,8 +3,8 @@
     python tests/chaos/kill9.py --kills 200
 
 Afterwards every run that was accepted must have ended truthfully: none lost, none started twice, none charged twice, no
-process left behind, the ledger balanced. Ends with 0 only then, and prints what was seen. The seed is printed; the kill
-points depend on timing, too.
+process left behind, the ledger balanced, a receipt that holds for each that finished. Ends with 0 only then, and prints
+what was seen. The seed is printed; the kill points depend on timing, too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from swath.contract.envelopes import Untrusted
+from swath.contract.receipts import Bundle, check_bundle
+from swath.contract.signing_keys import KeySet
+from swath.signatures import verify
 
 sys.path.insert(0, str(Path(__file__).parent))
 from plain_swath import PlainSwath
@@ -237,6 +241,7 @@ def settle_and_check(swath: PlainSwath, accepted: dict[str, str]) -> list[str]:
     print("endings:", dict(ends), flush=True)
     faults += check_effects(swath.data, runs)
     faults += check_money(swath.data, runs)
+    faults += check_receipts(swath, runs, accepted)
     faults += check_orphans(swath.data)
     return faults
 
@@ -268,6 +273,25 @@ def check_effects(data: Path, runs: dict[str, dict[str, Any]]) -> list[str]:
             if not any(output["name"] == "value" for output in told["outputs"]):
                 faults.append(f"finished without its output: {run}")
     return faults
+
+
+def check_receipts(swath: PlainSwath, runs: dict[str, dict[str, Any]], accepted: dict[str, str]) -> list[str]:
+    """Each finished run has one receipt that holds, and the log is as it was written."""
+    faults = []
+    for run, told in runs.items():
+        if told["status"] == "finished":
+            with swath.client(accepted[run]) as http:
+                keys = KeySet.from_bytes(http.get("receipts/keys").content, verify)
+                answer = http.get(f"runs/{run}/receipt")
+            try:
+                check_bundle(Bundle.from_bytes(answer.content), keys, verify)
+            except Untrusted as error:
+                faults.append(f"its receipt is {error.reason.value} ({answer.status_code}): {run}")
+    environment = {**os.environ, "SWATH_DATA": str(swath.data)}
+    command = [sys.executable, "-m", "swath_marketplace.audit"]
+    audited = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    print("receipts:", audited.stdout.strip().splitlines()[-1:], flush=True)
+    return faults + ([f"audit: {audited.stdout[-500:]}{audited.stderr[-500:]}"] if audited.returncode else [])
 
 
 def check_money(data: Path, runs: dict[str, dict[str, Any]]) -> list[str]:

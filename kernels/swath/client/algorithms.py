@@ -155,7 +155,7 @@ def _verdict_html(verdict: str, findings: Sequence[Mapping[str, Any]]) -> str:
     return html_table(FINDING_COLUMNS, Findings(found=tuple(findings)).rows(), caption=verdict)
 
 
-COLUMNS = ("algorithm", "latest", "title", "summary")
+COLUMNS = ("algorithm", "latest", "maturity", "title", "summary")
 
 
 class Algorithms(Sequence[Mapping[str, Any]]):
@@ -181,6 +181,7 @@ class Algorithms(Sequence[Mapping[str, Any]]):
             (
                 f"{one.get('owner', '?')}/{one.get('name', '?')}",
                 _latest(one),
+                str(one.get("maturity") or "-"),
                 str(one.get("title") or ""),
                 str(one.get("summary") or ""),
             )

@@ -9,35 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from swath.client.errors import Invalid, MissingPackage
-
-_ENDINGS = {
-    "image/tiff": ".tif",
-    "text/csv": ".csv",
-    "application/vnd.apache.parquet": ".parquet",
-    "application/geo+json": ".geojson",
-    "application/json": ".json",
-    "application/x-ipynb+json": ".ipynb",
-    "application/netcdf": ".nc",
-    "application/x-netcdf": ".nc",
-    "application/zip": ".zip",
-    "application/pdf": ".pdf",
-    "image/png": ".png",
-    "image/jpeg": ".jpg",
-    "image/svg+xml": ".svg",
-    "text/html": ".html",
-    "text/plain": ".txt",
-    "text/markdown": ".md",
-}
-
-
-def base_type(media_type: str) -> str:
-    """A media type without its parameters."""
-    return media_type.partition(";")[0].strip().lower()
-
-
-def ending(media_type: str) -> str:
-    """The usual ending of a file of that type; empty for an unknown one."""
-    return _ENDINGS.get(base_type(media_type), "")
+from swath.contract.filenames import base_type
 
 
 def open_file(path: Path, media_type: str, **options: Any) -> Any:

@@ -19,6 +19,7 @@ import httpx
 from swath.client import opening
 from swath.client.errors import Conflict, NotFound, ResultBroken, Unreachable
 from swath.client.http import MARKETPLACE, Api, segment
+from swath.contract.filenames import base_type, filename
 from swath.display import bytes_text, html_table, text_table
 
 _ATTEMPTS = 5
@@ -63,8 +64,7 @@ class Result:
     @property
     def filename(self) -> str:
         """The name a file of this result gets, without any folder in it."""
-        stem = "".join(char if char.isalnum() or char in "-_." else "_" for char in self.name).lstrip(".") or "result"
-        return stem + opening.ending(self.media_type)
+        return filename(self.name, self.media_type)
 
     def bytes(self) -> bytes:
         """The bytes themselves, checked; for what fits the memory."""
@@ -174,10 +174,10 @@ class Result:
 
     def row(self) -> tuple[str, ...]:
         """Cells for a table."""
-        return self.name, opening.base_type(self.media_type), bytes_text(self.size_bytes), self.description
+        return self.name, base_type(self.media_type), bytes_text(self.size_bytes), self.description
 
     def __repr__(self) -> str:
-        return f"<Result {self.name!r} {opening.base_type(self.media_type)} {bytes_text(self.size_bytes)}>"
+        return f"<Result {self.name!r} {base_type(self.media_type)} {bytes_text(self.size_bytes)}>"
 
 
 class Results(Mapping[str, Result]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 from typing import Any
 
 import numpy
@@ -14,6 +16,8 @@ from swath.compare.tally import Tally
 from swath.contract.comparison import MAX_DIFFERENCES, Tolerance
 
 _NOTHING_IGNORED = Ignored(())
+#: Of the values in a column of objects. Parquet's dates and decimals come as such.
+_KINDS = {str: "text", datetime.date: "moment", datetime.datetime: "moment", decimal.Decimal: "number"}
 
 
 def compare_column(
@@ -73,7 +77,7 @@ def _kind(column: Any) -> str:
     values = column[column.notna()]
     if not len(values):
         return "empty"
-    kinds = {"text" if isinstance(value, str) else "object" for value in values}
+    kinds = {_KINDS.get(type(value), "object") for value in values}
     return kinds.pop() if len(kinds) == 1 else "object"
 
 
@@ -155,6 +159,8 @@ def _jsonlike(value: Any) -> Any:
         return [_jsonlike(one) for one in value.tolist()]
     if isinstance(value, numpy.generic):
         return value.item()
+    if isinstance(value, decimal.Decimal):
+        return float(value)
     if isinstance(value, dict):
         return {str(key): _jsonlike(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -84,6 +84,7 @@ def compare_values(
             left.append(_members_of(at, mine, other))
         elif isinstance(mine, list) and isinstance(other, list):
             if len(mine) != len(other):
+                tally.compared += 1
                 tally.differing += 1
                 tally.add(where + written(at), f"{len(mine)} items", f"{len(other)} items")
             left.append(_items_of(at, mine, other))

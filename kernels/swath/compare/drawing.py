@@ -75,8 +75,19 @@ class Canvas:
         where = numpy.ix_(*places)
         target[where] = numpy.maximum(target[where], block)
 
-    def save(self, folder: Path, name: str) -> str:
-        """Write ``<name>.png`` into `folder`, which is made if need be, and return that file's name."""
+    def save(self, folder: Path, name: str) -> str | None:
+        """Write ``<name>.png`` into `folder`, which is made if need be, and return that file's name.
+
+        ``None`` where it cannot be written: what was found stands without a picture.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._image().save(folder / f"{name}.png", format="PNG", optimize=True)
+        except OSError:
+            return None
+        return f"{name}.png"
+
+    def _image(self) -> Any:
         import numpy
         from PIL import Image
 
@@ -90,8 +101,4 @@ class Canvas:
         image[beyond, :3] = numpy.asarray(_NEAR) * (1 - share) + numpy.asarray(_FAR) * share
         image[beyond, 3] = 255
         larger = max(1, _SHORTEST // max(self._level.shape))
-        image = image.repeat(larger, axis=0).repeat(larger, axis=1)
-        folder.mkdir(parents=True, exist_ok=True)
-        file = f"{name}.png"
-        Image.fromarray(image).save(folder / file, format="PNG", optimize=True)
-        return file
+        return Image.fromarray(image.repeat(larger, axis=0).repeat(larger, axis=1))

@@ -11,6 +11,8 @@ MAX_PIXELS = 1_000_000_000
 #: What one block of a raster may take in memory; a strip of a hostile file may be as wide as the raster.
 MAX_BLOCK_BYTES = 64 * MIB
 MAX_BANDS = 10_000
+#: Variables of a netCDF file, pages of a TIFF; each is held open.
+MAX_LAYERS = 200
 MAX_PICTURE_PIXELS = 50_000_000
 MAX_DOCUMENT_BYTES = 64 * MIB
 MAX_TEXT_BYTES = 64 * MIB

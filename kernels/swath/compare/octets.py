@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 from swath.compare.files import Job
 from swath.compare.tally import Tally, without_share
 from swath.contract.comparison import Comparison
@@ -21,9 +23,9 @@ def compare(job: Job) -> Comparison:
             length = min(len(first), len(second))
             tally.compared += length
             if first[:length] != second[:length]:
-                places = [place for place in range(length) if first[place] != second[place]]
                 if not tally.differing:
-                    tally.add(f"byte {at + places[0]}", f"0x{first[places[0]]:02x}", f"0x{second[places[0]]:02x}")
-                tally.differing += len(places)
+                    place = next(index for index in range(length) if first[index] != second[index])
+                    tally.add(f"byte {at + place}", f"0x{first[place]:02x}", f"0x{second[place]:02x}")
+                tally.differing += sum(map(operator.ne, first, second))
             at += length
     return tally.comparison(without_share(job.tolerance))

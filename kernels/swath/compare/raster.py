@@ -18,7 +18,7 @@ from swath.compare.drawing import Canvas
 from swath.compare.files import Job
 from swath.compare.grids import check_grid
 from swath.compare.kinds import Format, format_of
-from swath.compare.limits import MAX_BANDS, MAX_BLOCK_BYTES, MAX_PIXELS, MIB, CannotCompare
+from swath.compare.limits import MAX_BANDS, MAX_BLOCK_BYTES, MAX_LAYERS, MAX_PIXELS, MIB, CannotCompare
 from swath.compare.tally import Tally
 from swath.compare.wording import clean, count, number, shown
 from swath.contract.comparison import Comparison
@@ -63,7 +63,7 @@ def _layers(path: Path, which: str, stack: ExitStack) -> dict[str, Any]:
         whole = stack.enter_context(rasterio.open(path.absolute(), driver=driver))
         if not whole.subdatasets or (driver == "GTiff" and len(whole.subdatasets) == 1):
             layers = {"": whole}
-        elif len(whole.subdatasets) > MAX_BANDS:
+        elif len(whole.subdatasets) > MAX_LAYERS:
             raise CannotCompare(f"{which} has {len(whole.subdatasets):,} layers")
         else:
             layers = {
@@ -74,6 +74,9 @@ def _layers(path: Path, which: str, stack: ExitStack) -> dict[str, Any]:
         raise CannotCompare(f"{which} cannot be read as a raster: {clean(str(error))}") from error
     for layer in layers.values():
         _check_layer(layer, which)
+    values = sum(layer.width * layer.height * layer.count for layer in layers.values())
+    if values > MAX_PIXELS:
+        raise CannotCompare(f"{which} has {values:,} values; up to {MAX_PIXELS:,} are compared")
     return layers
 
 
@@ -84,9 +87,6 @@ def _layer_name(subdataset: str, driver: str) -> str:
 def _check_layer(layer: Any, which: str) -> None:
     if not 0 < layer.count <= MAX_BANDS:
         raise CannotCompare(f"{which} has {layer.count:,} bands")
-    if layer.width * layer.height * layer.count > MAX_PIXELS:
-        size = f"{layer.count} x {layer.height} x {layer.width}"
-        raise CannotCompare(f"{which} has {size} values; up to {MAX_PIXELS:,} are compared")
     for (rows, columns), dtype in zip(layer.block_shapes, layer.dtypes, strict=True):
         size = rows * columns * _together(layer) * _itemsize(dtype)
         if size > MAX_BLOCK_BYTES:

@@ -103,7 +103,7 @@ class Tally:
             return Verdict.DIFFERS
         if self.differing == 0 and self.units_differing == 0:
             return Verdict.IDENTICAL if self.exact else Verdict.WITHIN
-        units = self.units or self.compared
+        units = max(1, self.units or self.compared)
         beyond = self.units_differing or self.differing
         # Divided, not multiplied: a share of 1 / 98 then lets 1 of 98 through, however it is rounded.
         return Verdict.WITHIN if beyond / units <= tolerance.share else Verdict.DIFFERS

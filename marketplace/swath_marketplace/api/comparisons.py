@@ -11,7 +11,7 @@ from swath.contract.fields import ContractError
 from swath_service.errors import Invalid
 
 from swath_marketplace.api.context import Caller, Services
-from swath_marketplace.domain.comparisons import RunComparison
+from swath_marketplace.domain.comparisons import RunComparison, ScenarioComparison, VersionComparison
 from swath_marketplace.services.comparisons import ComparisonRequest
 
 router = APIRouter(tags=["comparisons"])
@@ -70,6 +70,21 @@ def comparison(asked: Asked, request: Request, actor: Caller, services: Services
     return _shaped(services.comparisons.of(actor, asked), request)
 
 
+@router.get("/algorithms/{owner}/{name}/versions/{version}/comparison")
+def versions(
+    owner: Annotated[str, Path(max_length=255)],
+    name: Annotated[str, Path(max_length=64)],
+    version: Annotated[str, Path(max_length=64)],
+    *,
+    with_version: Annotated[str, Query(alias="with", max_length=64)],
+    actor: Caller,
+    services: Services,
+) -> dict[str, Any]:
+    """A version held against another: interface, notebook, environment, and the outputs of scenarios of both."""
+    found = services.version_comparisons.of(actor, f"{owner}/{name}", version=version, with_version=with_version)
+    return _versions(found)
+
+
 @router.get("/runs/{run_id}/comparison/pictures/{output}")
 def picture(
     output: Annotated[str, Path(max_length=64)], asked: Asked, actor: Caller, services: Services
@@ -105,3 +120,26 @@ def _shaped(compared: RunComparison, request: Request) -> dict[str, Any]:
             "with": f"{base}/runs/{compared.expected.id}",
         },
     }
+
+
+def _versions(compared: VersionComparison) -> dict[str, Any]:
+    return {
+        "algorithm": compared.found.path,
+        "version": compared.found.version,
+        "with": compared.expected.version,
+        "interface": compared.interface.as_dict(),
+        "same_notebook": compared.same_notebook,
+        "same_environment": compared.same_environment,
+        "scenarios": {name: _scenario(one) for name, one in compared.scenarios.items()},
+    }
+
+
+def _scenario(one: ScenarioComparison) -> dict[str, Any]:
+    if one.runs is None:
+        return {"verdict": None, "message": one.message, "comparisons": {}}
+    told = {
+        # A picture is handed out to who may see the runs.
+        name: {**found.as_dict(), "picture": None, "tolerance": one.runs.tolerances[name].as_dict()}
+        for name, found in one.runs.comparisons.items()
+    }
+    return {"verdict": one.runs.verdict.value, "message": "", "comparisons": told}

@@ -24,6 +24,7 @@ from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.trust import Trust
+from swath_marketplace.services.version_comparisons import VersionComparisons
 from swath_marketplace.store.runs import RunStore
 
 
@@ -34,6 +35,7 @@ class Context:
     registry: Registry
     added_values: AddedValues
     comparisons: Comparisons
+    version_comparisons: VersionComparisons
     dossiers: Dossiers
     maturity: Maturity
     rounds: Rounds

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from swath.contract.filenames import filename
 
 from swath_marketplace.domain.runs import OutputFile
 
-_ENDINGS = {
-    "application/x-ipynb+json": ".ipynb",
-    "application/geo+json": ".geojson",
-    "application/json": ".json",
-    "application/vnd.apache.parquet": ".parquet",
-    "application/x-parquet": ".parquet",
-    "image/png": ".png",
-    "image/tiff": ".tif",
-    "text/csv": ".csv",
-    "text/html": ".html",
-    "text/plain": ".txt",
-}
 
-
-class Named(Protocol):
-    """An output, as it is kept or as a receipt states it."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def media_type(self) -> str: ...
-
-
-def filename_of(output: Named) -> str:
-    """A name for the file on the caller's disk."""
-    kind = output.media_type.partition(";")[0].strip().lower()
-    return output.name + _ENDINGS.get(kind, ".bin")
+def filename_of(output: OutputFile) -> str:
+    """A name for the file on the caller's disk; browsers do better with an ending of some kind."""
+    named = filename(output.name, output.media_type)
+    return named if "." in named else f"{named}.bin"
 
 
 def headers_of(output: OutputFile) -> dict[str, str]:

@@ -10,7 +10,6 @@ from swath.contract.receipts import MEDIA_TYPE
 
 from swath_marketplace.api.bodies import KeyReasonBody
 from swath_marketplace.api.context import Caller, RunId, Services
-from swath_marketplace.api.downloads import filename_of
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.receipts import Receipt
 
@@ -37,7 +36,7 @@ def prov(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
 @router.get("/runs/{run_id}/receipt/ro-crate")
 def ro_crate(run_id: RunId, actor: Caller, services: Services) -> Response:
     """``ro-crate-metadata.json`` of a Process Run RO-Crate, to be put into the folder of the outputs."""
-    content = services.trust.exports.crate(actor, run_id, filename=filename_of)
+    content = services.trust.exports.crate(actor, run_id)
     return JSONResponse(content, media_type="application/ld+json", headers=_DOCUMENT)
 
 
@@ -64,7 +63,7 @@ def stac(run_id: RunId, actor: Caller, services: Services) -> Response:
 @router.get("/receipts/keys")
 def keys(services: Services) -> Response:
     """Every signing key with its state, and the events that prove them; needs no token."""
-    return Response(services.trust.keys.current().as_bytes(), media_type="application/json", headers=_DOCUMENT)
+    return Response(services.trust.keys.published().as_bytes(), media_type="application/json", headers=_DOCUMENT)
 
 
 @router.post("/receipts/keys/rotate")

@@ -84,4 +84,4 @@ def seconds_text(seconds: float) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1) if isinstance(value, dict | list) else json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)

@@ -163,6 +163,7 @@ def assemble(
         clock=clock,
     )
     comparer = comparer or make_comparer(settings)
+    comparing = make_comparisons(settings, database, runs=service, run_store=runs, registry=registry, comparer=comparer)
     again = reproducing(
         settings, database, runs=service, registry=registry, folders=folders, inventories=inventories,
         trust=trust, comparer=comparer, clock=clock,
@@ -182,7 +183,8 @@ def assemble(
     context = Context(
         registry=registry,
         added_values=added_values,
-        comparisons=make_comparisons(settings, database, runs=service, comparer=comparer),
+        comparisons=comparing.runs,
+        version_comparisons=comparing.versions,
         dossiers=dossiers,
         maturity=maturity,
         rounds=benches.rounds,

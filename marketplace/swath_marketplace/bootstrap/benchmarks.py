@@ -14,6 +14,7 @@ from swath_marketplace.services.drifting import Drifts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.round_clock import RoundClock
 from swath_marketplace.services.round_keeper import RoundKeeper
+from swath_marketplace.services.round_retention import RoundRetention
 from swath_marketplace.services.round_steps import RoundStepper
 from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
@@ -70,10 +71,13 @@ def benchmarks(
     )
     period = timedelta(hours=settings.benchmark_hours) if settings.benchmark_hours else None
     rounds_clock = RoundClock(store=store, algorithms=algorithms, dossiers=put, period=period, clock=clock)
+    keep = timedelta(days=settings.benchmark_keep_days)
+    retention = RoundRetention(store=store, breaks=breaks, folders=folders, files=files, keep=keep, clock=clock)
     keeper = RoundKeeper(
         store=store,
         stepper=stepper,
         rounds_clock=rounds_clock,
+        retention=retention,
         registry=registry,
         clock=clock,
         delay_seconds=settings.benchmark_delay_minutes * 60,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from swath_sandbox import UidRegistry
 
 from swath_marketplace.bootstrap.settings import Settings
@@ -9,11 +11,15 @@ from swath_marketplace.domain.algorithms import Environment
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.sandbox_comparer import ComparerSettings, SandboxComparer
 from swath_marketplace.services.comparisons import Comparisons
+from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.version_comparisons import VersionComparisons
 from swath_marketplace.store.comparisons import ComparisonCache
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
+from swath_marketplace.store.rounds import RoundStore
+from swath_marketplace.store.runs import RunStore
 
 
 def make_comparer(settings: Settings) -> SandboxComparer:
@@ -40,8 +46,23 @@ def make_comparer(settings: Settings) -> SandboxComparer:
     return comparer
 
 
-def make_comparisons(settings: Settings, database: Database, *, runs: Runs, comparer: Comparer) -> Comparisons:
-    """The service that compares runs."""
+@dataclass(frozen=True, kw_only=True)
+class Comparing:
+    """The services that compare."""
+
+    runs: Comparisons
+    versions: VersionComparisons
+
+
+def make_comparisons(
+    settings: Settings, database: Database, *, runs: Runs, run_store: RunStore, registry: Registry, comparer: Comparer
+) -> Comparing:
+    """The services that compare runs and versions."""
     root = settings.data.absolute() / "marketplace" / "comparisons"
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Comparisons(runs=runs, comparer=comparer, dossiers=DossierStore(database), cache=ComparisonCache(root))
+    dossiers = DossierStore(database)
+    comparisons = Comparisons(runs=runs, comparer=comparer, dossiers=dossiers, cache=ComparisonCache(root))
+    versions = VersionComparisons(
+        registry=registry, comparisons=comparisons, rounds=RoundStore(database), runs=run_store, dossiers=dossiers
+    )
+    return Comparing(runs=comparisons, versions=versions)

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     """``redis://…`` where several processes of this service count rates together; by default each counts alone."""
     benchmark_hours: float = Field(default=24, ge=0, le=24 * 30)
     """After so long each listed version's scenarios are run again; 0: only when its author or an operator asks."""
+    benchmark_keep_days: float = Field(default=7, ge=0, le=3650)
+    """How long the outputs of benchmarks' runs are kept; those that an open break shows are kept until it is closed."""
     benchmark_delay_minutes: float = Field(default=5, ge=0, le=24 * 60)
     """After its start the service waits so long before it looks which versions are due."""
     criteria: Path | None = None

@@ -25,6 +25,10 @@ class NothingToBenchmark(Conflict):
     """The version has no scenarios."""
 
 
+class TooManyRounds(Refused):
+    """The algorithm has had its rounds of a day."""
+
+
 class BumpTooSmall(Invalid):
     """The change of the interface asks for a larger step of the version."""
 

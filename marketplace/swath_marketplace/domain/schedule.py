@@ -13,6 +13,8 @@ from swath_marketplace.domain.catalogue import newest_first
 
 #: A round that the platform spoilt is made again sooner.
 AGAIN_AFTER = timedelta(hours=1)
+#: Rounds of one algorithm that begin within a day, whoever's: the platform's wallet is everybody's.
+MOST_A_DAY = 40
 _ORDER = {Trigger.PUBLISH: 0, Trigger.ASKED: 0, Trigger.SCHEDULE: 1}
 
 

@@ -48,15 +48,15 @@ class Assessor:
             log.info("%s %s is assessed: %s (%s)", version.path, version.version, found.met.value, cause.value)
         return found
 
-    def refresh(self, version: AlgorithmVersion) -> None:
-        """Assess `version` if that was not done within the hour, or by other criteria."""
+    def refresh(self, version: AlgorithmVersion, *, stale_seconds: float = _STALE_SECONDS) -> None:
+        """Assess `version` if that was not done within `stale_seconds`, by default an hour, or by other criteria."""
         latest = self._store.latest([version]).get(key_of(version))
         if latest is None or latest.criteria_sha256 != self._criteria.sha256:
             self.assess(version, Cause.PUBLISH if latest is None else Cause.CRITERIA)
             return
         with self._lock:
             looked = self._looked.get(key_of(version), 0.0)
-        if self._clock().timestamp() - looked >= _STALE_SECONDS:
+        if self._clock().timestamp() - looked >= stale_seconds:
             self.assess(version, Cause.CLOCK)
 
     def on_published(self, version: AlgorithmVersion) -> None:

@@ -77,26 +77,54 @@ class Comparisons:
         expected, found = self._both(actor, request)
         sides = [_chosen(run, request.names) for run in (expected, found)]
         _check_names(request.names, sides, expected, found)
-        names = sorted(sides[0].keys() | sides[1].keys())
-        tolerances = self._tolerances(expected, request, names)
+        tolerances = self._tolerances(expected, request, sorted(sides[0].keys() | sides[1].keys()))
+        return self._told(expected, found, tolerances, sides=sides, scenario=request.scenario)
+
+    def between(
+        self, expected: Run, found: Run, *, tolerances: Mapping[str, Tolerance], scenario: str | None = None
+    ) -> RunComparison:
+        """Hold `found` against `expected`, for a service that looked after who may know of it.
+
+        Parameters
+        ----------
+        tolerances
+            By output; where there is none nothing may be apart.
+
+        Raises
+        ------
+        Unavailable
+        """
+        sides = [_chosen(run, ()) for run in (expected, found)]
+        every = {name: tolerances.get(name, EXACT) for name in sorted(sides[0].keys() | sides[1].keys())}
+        return self._told(expected, found, every, sides=sides, scenario=scenario)
+
+    def _told(
+        self,
+        expected: Run,
+        found: Run,
+        tolerances: Mapping[str, Tolerance],
+        *,
+        sides: Sequence[Mapping[str, OutputFile]],
+        scenario: str | None,
+    ) -> RunComparison:
         told: dict[str, Comparison] = {}
-        left: list[str] = []
-        for name in names:
+        left: dict[str, Tolerance] = {}
+        for name, tolerance in tolerances.items():
             mine, other = sides[0].get(name), sides[1].get(name)
             if mine is None or other is None:
                 told[name] = one_sided(found=other is not None)
-            elif known := _known(mine, other) or self._cache.get(_key(mine, other, tolerances[name])):
+            elif known := _known(mine, other) or self._cache.get(_key(mine, other, tolerance)):
                 told[name] = known
             else:
-                left.append(name)
+                left[name] = tolerance
         if left:
-            told |= self._compare(expected, found, {name: tolerances[name] for name in left}, sides=sides)
+            told |= self._compare(expected, found, left, sides=sides)
         return RunComparison(
             expected=expected,
             found=found,
-            comparisons={name: told[name] for name in names},
+            comparisons={name: told[name] for name in tolerances},
             tolerances=tolerances,
-            scenario=request.scenario,
+            scenario=scenario,
         )
 
     def picture(self, actor: Actor, request: ComparisonRequest, name: str) -> tuple[Path, str]:

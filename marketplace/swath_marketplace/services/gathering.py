@@ -95,16 +95,17 @@ class Gatherer:
         green = last_green(dossier, dossiers=dossiers, rounds=rounds, lock_sha256=lock) if dossier else None
         runs = self._runs.of(version, limit=_RUNS)
         benched = [one.run_ids[0] for one in results.values() if one.run_ids and one.comparisons]
+        interface = Interface.from_dict(version.interface)
         return Evidence(
             version=version,
-            interface=Interface.from_dict(version.interface),
+            interface=interface,
             now=self._clock(),
             dossier=dossier,
             documents=dict(self._documents(dossier)) if dossier else {},
             results=results,
             green_at=green,
             runs=runs,
-            largest=self._runs.largest(version),
+            largest=self._runs.largest(version, interface),
             logging=self._logging(benched, runs),
             reviews=self._reviews.of(version),
             sandboxed=self._sandboxed,

@@ -20,6 +20,9 @@ from swath_marketplace.services.registry import Registry
 from swath_marketplace.store.added_value import MarkStore
 from swath_marketplace.store.assessments import AssessmentStore, Key, ReviewStore, key_of
 
+#: An assessment that somebody looks at is no older.
+_FRESH_SECONDS = 10.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MaturityView:
@@ -87,7 +90,8 @@ class Maturity:
         NotFound
         """
         version = self._registry.version(actor, path)
-        self._assessor.refresh(version)
+        # Who looks has often just run it, and wants to see that it counts.
+        self._assessor.refresh(version, stale_seconds=_FRESH_SECONDS)
         marks = self._marks.of(version)
         standing = self._stand(self._assessments.telling(version), mark=marks[-1] if marks else None, now=self._clock())
         return MaturityView(version=version, standing=standing, marks=marks, reviews=self._reviews.of(version))

@@ -33,9 +33,9 @@ class Exports:
         """W3C PROV-JSON."""
         return prov_json(self._receipts.statement(actor, run_id)[0])
 
-    def crate(self, actor: Actor, run_id: str, *, filename: Callable[[StatedOutput], str]) -> dict[str, Any]:
+    def crate(self, actor: Actor, run_id: str) -> dict[str, Any]:
         """Metadata of a Process Run RO-Crate."""
-        return crate_metadata(self._receipts.statement(actor, run_id)[0], filename=filename)
+        return crate_metadata(self._receipts.statement(actor, run_id)[0])
 
     def stac(
         self,

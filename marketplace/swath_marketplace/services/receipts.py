@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
@@ -195,11 +196,12 @@ class Receipts:
     def statement(self, actor: Actor, run_id: str) -> tuple[Statement, Receipt]:
         """What the receipt of a run states; raises as `bundle` does."""
         receipt = self._receipt(actor, run_id)
-        return statement_in(receipt.envelope), receipt
+        return self.stated(receipt), receipt
 
     def stated(self, receipt: Receipt) -> Statement:
-        """What a receipt states."""
-        return statement_in(receipt.envelope)
+        """What a receipt states; raises `Unavailable` when what is stored was changed."""
+        with _whole():
+            return statement_in(receipt.envelope)
 
     def with_output(self, actor: Actor, sha256: str) -> Sequence[Receipt]:
         """Receipts, the newest first, that have an output of that hash and whose runs the caller may see.
@@ -216,9 +218,10 @@ class Receipts:
                 mend="send 64 lower-case hexadecimal digits",
                 findings=[{"field": "sha256", "message": "not a SHA-256", "mend": "64 lower-case hexadecimal digits"}],
             )
-        if actor.is_operator:
-            return self._store.with_output(sha256, caller=None)
-        return self._store.with_output(sha256, caller=actor.name) if actor.kind is ActorKind.USER else []
+        if not actor.is_operator and actor.kind is not ActorKind.USER:
+            return []
+        with _whole():
+            return self._store.with_output(sha256, caller=None if actor.is_operator else actor.name)
 
     def _receipt(self, actor: Actor, run_id: str) -> Receipt:
         run = get_run(self._runs, actor, run_id)
@@ -228,7 +231,8 @@ class Receipts:
                 message=f"the run is {run.status.value}, and only a finished run has a receipt",
                 mend="wait until it is finished" if not run.terminal else "",
             )
-        found = self._store.of(run.id)
+        with _whole():
+            found = self._store.of(run.id)
         if found is not None:
             return found
         try:
@@ -242,15 +246,12 @@ class Receipts:
             ) from error
 
     def _bundle(self, receipt: Receipt) -> Bundle:
-        stored = self._store.checkpoint()
-        try:
+        with _whole():
+            stored = self._store.checkpoint()
             if stored is None:
                 raise KeyError("there is no checkpoint")
             proof = self._store.proofs(lambda hashes: inclusion_proof(receipt.log_index, stored.size, hashes))
             checkpoint = Envelope.from_bytes(stored.envelope.encode(), "checkpoint")
-        except (KeyError, ValueError) as error:
-            log.error("the log of receipts is damaged: %s", error)
-            raise damaged() from error
         return Bundle(receipt=receipt.envelope, index=receipt.log_index, proof=tuple(proof), checkpoint=checkpoint)
 
 
@@ -259,6 +260,16 @@ def _checkpoint(pen: Pen, now: datetime, size: int, root: bytes, former: Envelop
     # A clock that was set back must not let a longer log look older than a shorter one.
     at = now if last is None or now > last else last
     return pen.sign(Checkpoint(origin=pen.keys.origin, size=size, root=root, at=at).as_bytes(), CHECKPOINT_TYPE)
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """What cannot be read of the log, or does not fit together, told as that."""
+    try:
+        yield
+    except (KeyError, ValueError) as error:
+        log.error("the log of receipts is damaged: %s", error)
+        raise damaged() from error
 
 
 def damaged() -> Unavailable:

@@ -12,7 +12,7 @@ from swath_marketplace.domain.benchmarks import Order, RoundState, Trigger
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.runs import PLATFORM
-from swath_marketplace.domain.schedule import due, listed
+from swath_marketplace.domain.schedule import MOST_A_DAY, due, listed
 from swath_marketplace.services.round_ports import DossierSource
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.rounds import RoundStore
@@ -45,11 +45,6 @@ class RoundClock:
         self._period = period
         self._clock = clock
 
-    @property
-    def works(self) -> bool:
-        """Whether anything is asked for here."""
-        return self._period is not None
-
     def look(self) -> int:
         """Ask for a round of each version that is due; answers of how many."""
         if self._period is None:
@@ -61,7 +56,8 @@ class RoundClock:
                 continue
             last = self._store.latest(version.algorithm_id, version.digest)
             ended = self._store.ended(last.id) if last and last.state is RoundState.ENDED else None
-            if due(last, ended, dossier_digest=dossier.digest, now=self._clock(), period=self._period):
+            is_due = due(last, ended, dossier_digest=dossier.digest, now=self._clock(), period=self._period)
+            if is_due and not self.spent(version):
                 is_new = last is None or last.dossier_digest != dossier.digest
                 self.ask(version, dossier, trigger=Trigger.PUBLISH if is_new else Trigger.SCHEDULE)
                 asked += 1
@@ -69,8 +65,15 @@ class RoundClock:
 
     def on_dossier(self, dossier: Dossier, version: AlgorithmVersion) -> None:
         """A version or its dossier is new."""
-        if self._period is not None and dossier.scenarios and version.yanked_at is None:
+        if self._period is None or not dossier.scenarios or version.yanked_at is not None:
+            return
+        # Beyond what an algorithm has a day, the clock comes back to it.
+        if not self.spent(version):
             self.ask(version, dossier, trigger=Trigger.PUBLISH)
+
+    def spent(self, version: AlgorithmVersion) -> bool:
+        """Whether the algorithm of `version` has had its rounds of a day."""
+        return self._store.count_since(version.algorithm_id, self._clock() - timedelta(days=1)) >= MOST_A_DAY
 
     def ask(
         self, version: AlgorithmVersion, dossier: Dossier, *, trigger: Trigger, asked_by: str = PLATFORM

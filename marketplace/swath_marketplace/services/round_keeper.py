@@ -19,6 +19,7 @@ from swath_marketplace.domain.schedule import next_of
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.round_clock import RoundClock
 from swath_marketplace.services.round_ports import RoundListener
+from swath_marketplace.services.round_retention import RoundRetention
 from swath_marketplace.services.round_steps import NotYet, RoundStepper
 from swath_marketplace.services.runs import PLATFORM_ACTOR
 from swath_marketplace.store.rounds import RoundStore
@@ -49,6 +50,7 @@ class RoundKeeper:
         store: RoundStore,
         stepper: RoundStepper,
         rounds_clock: RoundClock,
+        retention: RoundRetention,
         registry: Registry,
         clock: Clock,
         delay_seconds: float,
@@ -57,6 +59,7 @@ class RoundKeeper:
         self._store = store
         self._stepper = stepper
         self._rounds_clock = rounds_clock
+        self._retention = retention
         self._registry = registry
         self._clock = clock
         self._monotonic = monotonic
@@ -85,7 +88,8 @@ class RoundKeeper:
         self._ending.set()
         self._wake.set()
         if self._thread:
-            self._thread.join()
+            # A comparison may go on for minutes; it is made again.
+            self._thread.join(timeout=10)
         self._store.let_go(self._holder)
 
     def wake(self) -> None:
@@ -94,7 +98,7 @@ class RoundKeeper:
 
     def look(self) -> bool:
         """One look: ask for what is due, step the round that runs, tell of what has ended. Whether there is more."""
-        schedule = self._rounds_clock.works and self._monotonic() >= self._schedule_at
+        schedule = self._monotonic() >= self._schedule_at
         open_rounds, untold = self._store.open(), self._due(self._store.untold())
         if not (schedule or open_rounds or untold):
             return False
@@ -104,6 +108,7 @@ class RoundKeeper:
         if schedule:
             self._schedule_at = self._monotonic() + _CLOCK_SECONDS
             self._rounds_clock.look()
+            self._retention.look()
             open_rounds = self._store.open()
         for order in untold:
             self._tell(order)

@@ -17,8 +17,9 @@ from swath_marketplace.domain.breaks import Break, Notice
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.drift import ScenarioDrift
-from swath_marketplace.domain.errors import NothingToBenchmark, VersionYanked
+from swath_marketplace.domain.errors import NothingToBenchmark, TooManyRounds, VersionYanked
 from swath_marketplace.domain.references import parse_reference
+from swath_marketplace.domain.schedule import MOST_A_DAY
 from swath_marketplace.services.drifting import Drifts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.round_clock import RoundClock
@@ -87,6 +88,8 @@ class Rounds:
             The caller is neither the author nor an operator.
         NothingToBenchmark
             The version has no dossier with scenarios.
+        TooManyRounds
+            The algorithm has had its rounds of a day; operators are not asked.
         NotFound, Invalid, VersionYanked
         """
         actor.require(Scope.PUBLISH)
@@ -107,6 +110,12 @@ class Rounds:
                 code="no-scenarios",
                 message=f"{version.path} {version.version} has no scenarios",
                 mend="write scenarios/<name>.yaml beside the notebook and publish the folder",
+            )
+        if not actor.is_operator and self._rounds_clock.spent(version):
+            raise TooManyRounds(
+                code="too-many-rounds",
+                message=f"{version.path} has had {MOST_A_DAY} rounds within a day, which the platform paid",
+                mend="try scenarios at the desk (swath benchmark FOLDER), or ask an operator",
             )
         order, created = self._rounds_clock.ask(version, dossier, trigger=Trigger.ASKED, asked_by=actor.name)
         self._keeper.wake()

@@ -76,6 +76,10 @@ class ScenarioFiles:
             raise ValueError("a round's id is letters and digits")
         return self._pictures / round_id / scenario
 
+    def drop_pictures(self, round_id: str) -> None:
+        """Remove the pictures of a round's differences."""
+        shutil.rmtree(self.pictures_of(round_id, ""), ignore_errors=True)
+
     def _compare(self, pairs: list[Pair], pictures: Path) -> Mapping[str, Comparison]:
         if not pairs:
             return {}

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from swath.contract.digest import sha256_bytes
-from swath.contract.envelopes import Envelope
+from swath.contract.envelopes import Envelope, Untrusted
 from swath.contract.signing_keys import (
     KEY_EVENT_TYPE,
     MAX_REASON,
@@ -120,6 +120,20 @@ class Keys:
             known = self.ensure()
         return known
 
+    def published(self) -> KeySet:
+        """The keys, for anybody.
+
+        Raises
+        ------
+        Unavailable
+            There is none yet and none can be made, or the stored chain was tampered with.
+        """
+        try:
+            return self.current()
+        except (KeyUnfit, Untrusted) as error:
+            log.error("the signing keys cannot be told: %s", error)
+            raise _unfit() from error
+
     def pen(self, *, known: bool = False) -> Pen:
         """What signs now.
 
@@ -159,7 +173,7 @@ class Keys:
         Forbidden, Invalid, NotFound, Conflict, Unavailable
         """
         actor.require(Scope.ADMINISTER)
-        found = next((one for one in self.current().keys if one.id == key), None)
+        found = next((one for one in self.published().keys if one.id == key), None)
         if found is None:
             raise NotFound(code="no-such-key", message="there is no such key", mend="see GET receipts/keys")
         if found.state is KeyState.REVOKED:
@@ -176,7 +190,7 @@ class Keys:
                 return origin, self._decided(origin, list(events), revoked, reason=reason)
 
             self._chain.extend(decide)
-        except KeyUnfit as error:
+        except (KeyUnfit, Untrusted) as error:
             log.error("the signing keys could not be changed: %s", error)
             raise _unfit() from error
         keys = self.ensure()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
-from swath.contract.digest import canonical_json
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.assessments import Assessment, Cause, Result
@@ -171,11 +171,11 @@ def _of(version: AlgorithmVersion) -> tuple[sa.ColumnElement[bool], ...]:
     return assessments.c.algorithm_id == version.algorithm_id, assessments.c.version_digest == version.digest
 
 
-def _said(assessment: Assessment) -> bytes:
+def _said(assessment: Assessment) -> str:
     """All that counts of an assessment, in the form in which it is stored."""
     values = _values(replace(assessment, sequence=1))
     told = {name: value for name, value in values.items() if name not in ("sequence", "at", "cause")}
-    return canonical_json({**told, "green_at": str(told["green_at"])})
+    return json.dumps({**told, "green_at": str(told["green_at"])}, sort_keys=True)
 
 
 def _values(one: Assessment) -> dict[str, Any]:

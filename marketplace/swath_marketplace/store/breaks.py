@@ -31,6 +31,13 @@ class BreakStore:
             rows = connection.execute(sa.select(breaks).where(*wanted)).all()
         return {row.scenario: _break(row) for row in rows}
 
+    def rounds_of_open(self) -> frozenset[str]:
+        """The rounds that found what is broken still."""
+        with self._database.read() as connection:
+            return frozenset(
+                connection.execute(sa.select(breaks.c.round_id).where(breaks.c.closed_at.is_(None))).scalars()
+            )
+
     def list(self, *, include_closed: bool = False, limit: int, offset: int) -> tuple[Sequence[Break], int]:
         """A page of breaks, newest first, and how many there are in all."""
         wanted = [] if include_closed else [breaks.c.closed_at.is_(None)]

@@ -82,6 +82,13 @@ class RoundStore:
             return None
         return _round(order, {order.id: self.results(order.id)})
 
+    def count_since(self, algorithm_id: str, since: datetime) -> int:
+        """How many rounds of an algorithm were asked for after `since`."""
+        mine = sa.and_(rounds.c.algorithm_id == algorithm_id, rounds.c.asked_at > since)
+        with self._database.read() as connection:
+            count: int = connection.execute(sa.select(sa.func.count()).select_from(rounds).where(mine)).scalar_one()
+        return count
+
     def begin(self, order: Order, *, at: datetime) -> Order | None:
         """Let `order` run; ``None`` when another round runs, or it waits no more."""
         mine = sa.and_(rounds.c.id == order.id, rounds.c.state == RoundState.WAITING.value)
@@ -134,6 +141,20 @@ class RoundStore:
                 return False
             write_changes(connection, changes)
         return True
+
+    def ended_between(self, since: datetime, until: datetime) -> Mapping[str, tuple[str, ...]]:
+        """The runs of each round that ended then, by the round's id."""
+        wanted = (rounds.c.state == RoundState.ENDED.value, rounds.c.ended_at > since, rounds.c.ended_at <= until)
+        query = (
+            sa.select(rounds.c.id, round_runs.c.run_id)
+            .join(round_runs)
+            .where(*wanted, round_runs.c.run_id.is_not(None))
+        )
+        found: dict[str, list[str]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.id, []).append(row.run_id)
+        return {round_id: tuple(sorted(some)) for round_id, some in found.items()}
 
     def untold(self) -> Sequence[Order]:
         """Rounds that have ended, and not everybody who listens was told."""

@@ -97,6 +97,7 @@ DOORS = [
     ("GET", "receipts/log/inclusion"),
     ("GET", f"receipts/by-hash/{'0' * 64}"),
     ("GET", "runs/a1/comparison"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/comparison"),
     ("GET", "runs/a1/comparison/pictures/double"),
 ]
 #: What anybody may ask: whether it is up, and which keys it signs with.

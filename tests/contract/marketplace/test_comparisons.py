@@ -6,18 +6,22 @@ import hashlib
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from swath.contract.comparison import Comparison, Tolerance, Verdict
+from swath_marketplace.domain.benchmarks import Order, ScenarioOutcome, ScenarioResult, Trigger
+from swath_marketplace.domain.breaks import NOTHING
 from swath_marketplace.domain.runs import Run
 from swath_marketplace.executors.fake import FakeExecutor, process_end, write_report
 from swath_marketplace.executors.fake_comparer import FakeComparer
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.comparisons import ComparisonRequest
 from swath_marketplace.store.comparisons import ComparisonCache
+from swath_marketplace.store.rounds import RoundStore
 from swath_marketplace.testing import PREFIX, World, make_world, notebook, user
 from swath_service.errors import Unavailable
 
@@ -275,6 +279,72 @@ async def test_those_who_wait_are_few(http: httpx.AsyncClient, world: World) -> 
         thread.join(30)
     assert ended == [Verdict.DIFFERS] * 4
     assert len(slow.calls) == 1, "who waited for the same finds it made"
+
+
+def _round(world: World, version: str, *results: ScenarioResult) -> None:
+    """The round of a version, as the benchmarks would store it."""
+    found = world.registry.version(user("ada"), f"ada/double@{version}")
+    store, now = RoundStore(world.made.database), datetime(2026, 1, 1, tzinfo=UTC)
+    order = Order(
+        id=f"r{version.replace('.', '')}",
+        algorithm_id=found.algorithm_id,
+        owner="ada",
+        name="double",
+        version=version,
+        version_digest=found.digest,
+        dossier_digest="sha256:0",
+        environment_lock_sha256=found.environment_lock_sha256,
+        trigger=Trigger.ASKED,
+        asked_by="ada",
+        asked_at=now,
+    )
+    order, _ = store.ask(order)
+    begun = store.begin(order, at=now)
+    assert begun
+    for result in results:
+        store.note_result(begun.id, result, at=now)
+    assert store.end(begun, at=now, changes=NOTHING)
+
+
+def _went(scenario: str, *run_ids: str) -> ScenarioResult:
+    outcome = ScenarioOutcome.GREEN if run_ids else ScenarioOutcome.RED
+    return ScenarioResult(scenario=scenario, outcome=outcome, message="", run_ids=run_ids)
+
+
+async def test_two_versions_are_compared_by_interface_and_by_their_scenarios(
+    http: httpx.AsyncClient, world: World, comparer: FakeComparer
+) -> None:
+    old = [await finished(http, world, n) for n in (3, 5)]
+    book = notebook(
+        "import swath\n\nswath.emit('double', {'value': 2 * n})",
+        "swath.emit('constant', 7)",
+        "if n > 8:\n    swath.emit('more', {'x': n})",
+        parameters="# How many\nn: int = 4\n# By what\nby: int = 2",
+    )
+    made = await http.post("algorithms", json={"notebook": book, "version": "1.1.0"}, headers=as_("ada"))
+    assert made.status_code == 201, made.text
+    fresh = [await finished(http, world, n) for n in (3, 6)]
+    _round(world, "1.0.0", _went("three", old[0], old[0]), _went("other", old[1]), _went("gone", old[0]))
+    _round(world, "1.1.0", _went("three", fresh[0]), _went("other", fresh[1]), _went("gone"))
+    answer = await http.get(
+        "algorithms/ada/double/versions/^1/comparison", params={"with": "1.0.0"}, headers=as_("cyd")
+    )
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["version"], told["with"]) == ("1.1.0", "1.0.0")
+    assert {change["path"] for change in told["interface"]["changes"]} == {"parameters.n", "parameters.by"}
+    assert told["interface"]["least_bump"] == "minor"
+    assert (told["same_notebook"], told["same_environment"]) == (False, True)
+    assert told["scenarios"]["three"]["verdict"] == "identical"
+    assert told["scenarios"]["other"] == {"verdict": None, "message": "it was called with another n", "comparisons": {}}
+    assert "one of the versions only" in told["scenarios"]["gone"]["message"]
+    assert comparer.calls == [], "the outputs of the only scenario of both were the same bytes"
+    itself = await http.get(
+        "algorithms/ada/double/versions/1.0.0/comparison", params={"with": "1.0.0"}, headers=as_("cyd")
+    )
+    assert itself.json()["interface"]["changes"] == []
+    none = await http.get("algorithms/ada/double/versions/1.0.0/comparison", params={"with": "9"}, headers=as_("cyd"))
+    assert (none.status_code, none.json()["code"]) == (404, "no-such-version")
 
 
 def test_the_cache_forgets_what_was_longest_not_asked_for(tmp_path: Path) -> None:

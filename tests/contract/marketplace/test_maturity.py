@@ -16,18 +16,20 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from swath.contract.comparison import Comparison, Verdict
+from swath.contract.interface import Interface
 from swath_marketplace.criteria_files import CriteriaInvalid, shipped_criteria
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.domain.benchmarks import Round, ScenarioOutcome, ScenarioResult, Trigger
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.reviews import ReviewKind, ReviewVerdict
-from swath_marketplace.domain.runs import PLATFORM, Run, RunPurpose
+from swath_marketplace.domain.runs import PLATFORM, Run, RunPurpose, RunStatus
 from swath_marketplace.executors.fake import FakeExecutor, process_end, write_report
 from swath_marketplace.run_folder import RunFolder, RunFolders
 from swath_marketplace.services.runs import PLATFORM_ACTOR, RunRequest
 from swath_marketplace.store.assessments import AssessmentStore, ReviewStore
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.run_facts import RunFacts
 from swath_marketplace.testing import PREFIX, World, make_world, notebook, operator, user
 
 PATH = "algorithms/ada/double/versions/1.0.0"
@@ -228,7 +230,7 @@ def have(world: World, rounds: ScriptedRounds, made: Round) -> None:
 
 async def verified(http: httpx.AsyncClient, world: World, rounds: ScriptedRounds, clock: Shifted) -> None:
     await put(http, {name: FILES[name] for name in FILES if name != "validation.md"})
-    await run(http, world, "platform", 5)
+    await run(http, world, "ada", 5)
     have(world, rounds, a_round(world, clock))
     told = await maturity(http)
     assert told["level"] == "verified", told["next"]
@@ -379,6 +381,43 @@ def test_an_operator_may_let_marks_raise(data: Path, database_url: str) -> None:
         made.made.database.dispose()
 
 
+# What runs show
+
+
+async def test_whose_runs_they_are_and_how_large(http: httpx.AsyncClient, world: World) -> None:
+    version, facts = version_of(world), RunFacts(world.made.database)
+    interface = Interface.from_dict(version.interface)
+    assert (list(facts.of(version, limit=9)), facts.largest(version, interface)) == ([], None)
+    for who in ("bob", "ada", "cyd"):
+        await run(http, world, who)
+    found = facts.of(version, limit=9)
+    assert {one.caller: one.by.value for one in found} == {"bob": "others", "ada": "author", "cyd": "others"}
+    assert all(one.cost_millicredits and one.outcome is RunStatus.FINISHED for one in found)
+    assert [one.caller for one in facts.of(version, limit=1)] == ["cyd"], "the newest first"
+    with world.made.database.write() as connection:
+        connection.execute(sa.text("UPDATE runs SET purpose = 'reproduction' WHERE caller = 'cyd'"))
+        connection.execute(sa.text("UPDATE runs SET settlement = 'refused' WHERE caller = 'bob'"))
+    assert {one.caller: one.by.value for one in facts.of(version, limit=9)} == {"ada": "author", "cyd": "platform"}
+    largest = facts.largest(version, interface)
+    assert largest is not None
+    assert largest.area_km2 == pytest.approx(12_308.8, rel=1e-3)
+    assert largest.days == 30
+    assert facts.largest(version, replace(interface, parameters=interface.parameters[:2])).days == 1  # type: ignore[union-attr]
+    # Only what is an extent by its type, whatever it is called.
+    assert facts.largest(version, replace(interface, parameters=interface.parameters[:1])) is None
+
+
+async def test_a_number_called_area_is_no_area(http: httpx.AsyncClient, world: World) -> None:
+    parameters = "# Of it\narea_km2: float = 1e9\n# Of it\ndays: float = 1e6"
+    published = world.registry.publish(user("ada"), notebook("x = 1", parameters=parameters, name="boast")).version
+    made = await http.post("runs", json={"algorithm": "ada/boast", "parameters": {}}, headers=as_("bob"))
+    assert made.json()["status"], made.text
+    world.look_until(made.json()["id"])
+    facts = RunFacts(world.made.database)
+    assert [one.caller for one in facts.of(published, limit=9)] == ["bob"]
+    assert facts.largest(published, Interface.from_dict(published.interface)) is None
+
+
 # Assessments
 
 
@@ -449,7 +488,7 @@ async def test_the_clock_makes_up_for_what_was_missed(
     http: httpx.AsyncClient, world: World, rounds: ScriptedRounds, clock: Shifted
 ) -> None:
     await put(http, FILES)
-    await run(http, world, "platform", 5)
+    await run(http, world, "ada", 5)
     # Stored, and the process died before anybody was told.
     rounds.made.append(a_round(world, clock))
     assert (await maturity(http))["level"] == "prototype"

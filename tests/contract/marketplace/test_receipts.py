@@ -370,7 +370,7 @@ async def test_the_other_forms_over_http(http: httpx.AsyncClient, world: World) 
     assert told["prov"]["entity"]["r:output-double"]["swath:sha256"] == output.sha256
     assert told["stac"]["assets"]["double"]["href"] == f"{PREFIX}runs/{run.id}/results/double"
     (file,) = [one for one in told["ro-crate"]["@graph"] if one["@type"] == "File"]
-    assert (file["@id"], file["identifier"]) == ("double.bin", f"sha256:{output.sha256}")
+    assert (file["@id"], file["identifier"]) == ("double", f"sha256:{output.sha256}")
     trace = told["cdse"]
     receipt = world.made.context.trust.receipts.of(run.id)
     assert receipt is not None
@@ -470,3 +470,54 @@ def test_the_keeper_issues_what_is_owed_and_ends(world: World, monkeypatch: pyte
     assert issued.wait(20)
     keeper.stop()
     assert world.made.context.trust.receipts.of(run.id) is not None
+
+
+@pytest.mark.parametrize(
+    ("harm", "door", "code"),
+    [
+        ("UPDATE receipts SET envelope = '{}'", "runs/RUN/receipt", "log-damaged"),
+        ("UPDATE receipts SET envelope = '{}'", "runs/RUN/receipt/prov", "log-damaged"),
+        ("UPDATE receipts SET envelope = '{}'", "receipts/by-hash/HASH", "log-damaged"),
+        ("UPDATE receipt_checkpoints SET envelope = '{}'", "runs/RUN/receipt", "log-damaged"),
+        ("UPDATE receipt_checkpoints SET envelope = '{}'", "receipts/log/checkpoint", "log-damaged"),
+        ("DELETE FROM receipt_checkpoints", "runs/RUN/receipt", "log-damaged"),
+        ("DELETE FROM receipt_nodes", "receipts/log/consistency?from=1&to=2", "log-damaged"),
+        ("UPDATE signing_key_events SET envelope = '{}'", "receipts/keys", "signing-key-unfit"),
+        ("UPDATE installation SET origin = 'urn:other'", "receipts/keys", "signing-key-unfit"),
+    ],
+)
+async def test_what_was_tampered_with_is_told_as_that(
+    http: httpx.AsyncClient, world: World, *, harm: str, door: str, code: str
+) -> None:
+    run = finish(world)
+    finish(world, 5)
+    with world.made.database.write() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        else:
+            for table in TABLES:
+                for verb in ("update", "delete"):
+                    connection.exec_driver_sql(f"DROP TRIGGER {table}_no_{verb}")
+        connection.exec_driver_sql(harm)
+    world.made.context.trust.keys._known = None
+    path = door.replace("RUN", run.id).replace("HASH", run.outputs[0].sha256)
+    answer = await http.get(path, headers=as_("bob"))
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+
+
+def test_runs_from_before_receipts_get_theirs(world: World) -> None:
+    from alembic import command
+    from swath_service.database import WRITES, alembic_config
+
+    run = finish(world)
+    config = alembic_config("swath_marketplace.store:migrations")
+    engine = world.made.database._engine
+    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.downgrade(config, "value")
+    world.made.database.migrate()
+    keys = world.made.context.trust.keys
+    keys._known = None
+    assert world.made.context.trust.receipts.of(run.id) is None
+    assert world.made.context.trust.issuer.sweep() == 1
+    believe(bundle_of(world, run), keys_of(world))

@@ -18,7 +18,7 @@ from swath.contract.comparison import Comparison, Difference, Tolerance, Verdict
 from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.domain.benchmarks import Round, RoundState, ScenarioOutcome
 from swath_marketplace.domain.drift import Drifted
-from swath_marketplace.domain.errors import NothingToBenchmark, VersionYanked
+from swath_marketplace.domain.errors import NothingToBenchmark, TooManyRounds, VersionYanked
 from swath_marketplace.domain.runs import PLATFORM, RunPurpose, RunStatus
 from swath_marketplace.executors.comparer import ComparerUnavailable, Pair
 from swath_marketplace.executors.fake import FakeExecutor, finishing, process_end, write_report
@@ -690,3 +690,64 @@ def test_a_version_falls_at_the_round_that_breaks_it_and_rises_at_the_one_that_m
         bench.settle()
         found.append(met())
     assert found == [True, False, True]
+
+
+def test_nobody_spends_the_platforms_credits_on_one_algorithm(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("round_clock", "rounds"):
+        monkeypatch.setattr(f"swath_marketplace.services.{module}.MOST_A_DAY", 2)
+    bench.put()
+    bench.settle()
+    bench.put(value=6.001)
+    bench.settle()
+    bench.put(value=6.002)
+    assert bench.store.open() == [], "the third of a day waits"
+    with pytest.raises(TooManyRounds):
+        bench.rounds.ask(ADA, PATH)
+    assert bench.rounds.ask(operator(), PATH)[1]
+    bench.settle()
+    bench.put(value=6.003)
+    bench.next_day()
+    assert len(bench.history()) == 4, "the clock comes back to it"
+
+
+def test_outputs_of_benchmarks_are_kept_for_some_days_and_those_of_a_break_until_it_is_mended(bench: Bench) -> None:
+    called, _ = bench.world.runs.create(BOB, RunRequest(algorithm=PATH, parameters={"n": 3}))
+    bench.world.look_until(called.id)
+    bench.put(value=7)
+    bench.settle()
+    bench.put()
+    bench.settle()
+    bench.put(value=8)
+    bench.settle()
+    runs = [one.results[0].run_ids for one in bench.history()]
+    pictures = bench.data / "marketplace" / "rounds"
+
+    def kept() -> list[bool]:
+        return [(bench.data / "marketplace" / "runs" / ids[0] / "results" / "double").is_file() for ids in runs]
+
+    bench.clock.now += timedelta(days=6)
+    bench.settle_clock()
+    assert kept() == [True, True, True]
+    bench.clock.now += timedelta(days=1, hours=1)
+    bench.settle_clock()
+    assert kept() == [False, False, True], "the third shows what is broken still"
+    assert not (pictures / bench.history()[0].id).exists()
+    assert (pictures / bench.history()[2].id / "three" / "reference" / "double.png").is_file()
+    assert bench.world.run(runs[0][0]).outputs, "the record stays"
+    with pytest.raises(NotFound):
+        bench.world.runs.result(ADA, runs[0][0], "double")
+    bench.put()
+    bench.settle()
+    bench.settle_clock()
+    assert kept() == [False, False, False]
+    assert bench.world.runs.result(BOB, called.id, "double")[1].is_file(), "what somebody called is not touched"
+
+
+def test_quotes_learn_from_benchmarks_until_people_have_run_it(bench: Bench) -> None:
+    bench.put()
+    bench.settle()
+    bench.next_day()
+    _, offer = bench.world.runs.quote(BOB, RunRequest(algorithm=PATH, parameters={"n": 3}))
+    assert offer.estimate is not None
+    assert (offer.estimate.basis, offer.estimate.observations) == ("benchmark", 4)
+    assert offer.estimate.p95 < offer.ceiling

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
-import rasterio
 import yaml
-from swath.contract.comparison import Tolerance
+from swath.compare import compare_files
 from swath.contract.interface import Interface
 from swath.contract.notebook import read_notebook
 from swath.contract.parameters import check_parameters
@@ -144,76 +139,7 @@ def disagreements(slug: str, scenario: Scenario, outcome: Outcome) -> list[str]:
 
 
 def compare(reference: Path, found: Path, expected: Expected) -> list[str]:
-    """The differences of two files of one kind beyond the tolerance."""
-    if reference.suffix != found.suffix:
-        return [f"a {found.suffix} file instead of {reference.suffix}"]
-    if reference.suffix == ".tif":
-        return _rasters(reference, found, expected.tolerance)
-    if reference.suffix == ".csv":
-        return _tables(pd.read_csv(reference), pd.read_csv(found), expected.tolerance)
-    if reference.suffix in (".json", ".geojson"):
-        texts = (reference.read_text(), found.read_text())
-        return list(_values(*map(json.loads, texts), "$", expected.tolerance))
-    return [] if reference.read_bytes() == found.read_bytes() else ["other bytes"]
-
-
-def _apart(wanted: Any, got: Any, tolerance: Tolerance) -> Any:
-    near = np.isclose(got, wanted, rtol=tolerance.rtol, atol=tolerance.atol, equal_nan=True)
-    return ~near
-
-
-def _rasters(reference: Path, found: Path, tolerance: Tolerance) -> list[str]:
-    with rasterio.open(reference) as one, rasterio.open(found) as other:
-        grids = [(file.crs, file.shape, tuple(round(n, 9) for n in file.transform)) for file in (one, other)]
-        if grids[0] != grids[1]:
-            return [f"another grid: {grids[1]} instead of {grids[0]}"]
-        wanted, got = (file.read(masked=True).astype("float64").filled(np.nan) for file in (one, other))
-    if wanted.shape != got.shape:
-        return [f"{got.shape[0]} bands instead of {wanted.shape[0]}"]
-    apart = _apart(wanted, got, tolerance)
-    if apart.mean() <= tolerance.share:
-        return []
-    largest = np.nanmax(np.abs(wanted - got), initial=0.0)
-    return [f"{int(apart.sum())} of {apart.size} pixels differ, by up to {largest}"]
-
-
-def _tables(wanted: pd.DataFrame, got: pd.DataFrame, tolerance: Tolerance) -> list[str]:
-    if list(wanted) != list(got) or len(wanted) != len(got):
-        return [f"columns {list(got)} and {len(got)} rows instead of {list(wanted)} and {len(wanted)}"]
-    told = []
-    for name in wanted:
-        if name in tolerance.ignore:
-            continue
-        one, other = wanted[name], got[name]
-        if one.dtype.kind in "if" and other.dtype.kind in "if":
-            apart = _apart(one.to_numpy(), other.to_numpy(), tolerance)
-        else:
-            apart = (one.astype(str) != other.astype(str)).to_numpy()
-        if apart.sum() > tolerance.share * len(wanted):
-            row = int(np.flatnonzero(apart)[0])
-            told.append(f"{apart.sum()} rows of {name}, first {row}: {other.iloc[row]} instead of {one.iloc[row]}")
-    return told
-
-
-def _values(wanted: Any, got: Any, where: str, tolerance: Tolerance) -> Sequence[str]:
-    if _ignored(where, tolerance):
-        return []
-    if isinstance(wanted, dict) and isinstance(got, dict):
-        told = [f"{where}.{key} is in one of them alone" for key in wanted.keys() ^ got.keys()]
-        for key in sorted(wanted.keys() & got.keys()):
-            told += _values(wanted[key], got[key], f"{where}.{key}", tolerance)
-        return [one for one in told if not _ignored(one.partition(" ")[0], tolerance)]
-    if isinstance(wanted, list) and isinstance(got, list) and len(wanted) == len(got):
-        return [
-            one
-            for index, pair in enumerate(zip(wanted, got, strict=True))
-            for one in _values(*pair, f"{where}[{index}]", tolerance)
-        ]
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in (wanted, got))
-    same = not _apart(wanted, got, tolerance) if numbers else wanted == got
-    return [] if same else [f"{where} is {got!r} instead of {wanted!r}"]
-
-
-def _ignored(where: str, tolerance: Tolerance) -> bool:
-    patterns = (re.escape(path).replace(r"\[\*\]", r"\[\d+\]") for path in tolerance.ignore)
-    return any(re.fullmatch(pattern, where) for pattern in patterns)
+    """The difference of two files beyond the tolerance, by the comparers that benchmarks use."""
+    comparison = compare_files(reference, found, tolerance=expected.tolerance)
+    places = [f"{one.where}: {one.found} instead of {one.expected}" for one in comparison.differences[:3]]
+    return [] if comparison.verdict.same else ["; ".join([comparison.message, *places])]

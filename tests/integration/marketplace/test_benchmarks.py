@@ -144,7 +144,7 @@ def test_a_reference_moved_by_a_percent_is_found_and_mended(own_stack: Any) -> N
     assert [sample["verdict"] for sample in drift["outputs"]["double"]] == [
         "within-tolerance",
         "differs",
-        "within-tolerance",
+        "identical",
     ]
     wallet = audit(own_stack)
     assert wallet["held"] == 0

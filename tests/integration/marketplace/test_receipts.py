@@ -9,6 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
+from swath.client.credentials import Credentials
+from swath.client.http import Api
+from swath.client.runs import get_run
+from swath.client.trust import Pins
+from swath.client.verifying import Verdict, Verifier
 from swath.contract.receipts import Bundle, check_bundle
 from swath.contract.signing_keys import KeySet
 from swath.signatures import verify

@@ -45,6 +45,7 @@ def test_whether_two_values_differ_does_not_depend_on_their_order(
 ) -> None:
     paths = write_json("a", first), write_json("b", second)
     one, other = compare_files(*paths), compare_files(*reversed(paths))
+    assert one.verdict is not Verdict.INCOMPARABLE, one
     assert (one.verdict, one.differing, one.largest) == (other.verdict, other.differing, other.largest)
     if one.verdict is Verdict.IDENTICAL:
         assert json.dumps(first) == json.dumps(second) or first == second or "NaN" in json.dumps(first)

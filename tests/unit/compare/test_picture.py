@@ -47,6 +47,13 @@ def test_a_pixel_counts_once_and_by_its_channel_that_is_furthest_apart(tmp_path:
     assert compare_files(first, second, tolerance=Tolerance(share=1 / 2400)).verdict is Verdict.WITHIN
 
 
+def test_a_picture_that_cannot_be_written_changes_no_verdict(tmp_path: Path, pixels: Any) -> None:
+    (tmp_path / "drawn").write_text("a file")
+    first, second = _save(tmp_path / "a.png", pixels), _save(tmp_path / "b.png", pixels[::-1])
+    got = compare_files(first, second, pictures=tmp_path / "drawn")
+    assert (got.verdict, got.picture) == (Verdict.DIFFERS, None)
+
+
 def test_another_size_is_another_shape(tmp_path: Path, pixels: Any) -> None:
     got = compare_files(_save(tmp_path / "a.png", pixels), _save(tmp_path / "b.png", pixels[:-1]))
     assert got.verdict is Verdict.DIFFERS

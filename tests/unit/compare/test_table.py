@@ -143,6 +143,18 @@ def test_moments_are_compared_and_not_their_notation(write: Any, frame: Any) -> 
     assert got.largest is None, "seconds are no unit of a value"
 
 
+def test_dates_and_decimals_are_what_they_say(write: Any) -> None:
+    from datetime import date
+    from decimal import Decimal
+
+    first = pandas.DataFrame({"day": [date(2026, 1, 1), date(2026, 1, 2)], "price": [Decimal("1.50"), Decimal("2.00")]})
+    paths = write("a.parquet", first), write("b.csv", first.astype(str))
+    assert compare_files(*paths).verdict.same
+    later = write("c.parquet", first.assign(day=[date(2026, 1, 1), date(2026, 1, 3)]))
+    got = compare_files(paths[0], later)
+    assert [(one.where, one.distance) for one in got.differences] == [("row 1, column day", 86_400.0)]
+
+
 def test_lists_in_cells_are_compared_by_their_numbers(write: Any) -> None:
     first = pandas.DataFrame({"bands": [[1.0, 2.0], [3.0, 4.0]]})
     second = pandas.DataFrame({"bands": [[1.0, 2.0], [3.0, 4.5]]})

@@ -283,6 +283,7 @@ MUTANTS: dict[str, list[Mutant]] = {
     "success-rate": [
         lambda e: some_runs(e, 0, 5, 9, outcome=RunStatus.ERROR, error_code="cell-failed"),
         lambda e: some_runs(e, *range(21), by=By.AUTHOR),
+        lambda e: some_runs(e, *range(40), caller="bob"),
         lambda e: some_runs(e, *range(21), by=By.PLATFORM),
     ],
     "lifecycle": [lambda e: without(e, "LIFECYCLE.md"), lambda e: with_text(e, "LIFECYCLE.md", "Forever.")],
@@ -354,6 +355,26 @@ def test_sections_of_a_card() -> None:
     assert "two" in found["method"]
     assert "# no heading" in found["detail"]
     assert found["licence"] == "MIT"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("## Method ##", "method"),
+        ("#\tMethod", "method"),
+        ("###### Written in C#", "written in c#"),
+        ("####### too deep", None),
+        ("#no space", None),
+        ("# ", None),
+        ("## ##", None),
+        (" # indented", None),
+        ("# " + " " * 200_000 + "x", "x"),
+        ("# x" + " #" * 100_000 + "y", None),
+    ],
+)
+def test_what_a_heading_is(line: str, words: str | None) -> None:
+    found = sections(f"{line}\ntext")
+    assert (list(found) == [words]) if words else (len(line) > 1_000 or list(found) == [])
 
 
 # Which results still count

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from swath.contract.digest import canonical_json, sha256_bytes
+from swath.contract.filenames import filename
 from swath.contract.statements import StatedEnvironment, StatedInput, StatedOutput, Statement
 from swath_marketplace.domain.exports.cdse import message_of, signed_trace, unsigned_trace
 from swath_marketplace.domain.exports.crate import CONTEXT, crate_metadata
@@ -64,10 +65,6 @@ def statement() -> Statement:
         cost_millicredits=2017,
         software={"swath": "0.1.0"},
     )
-
-
-def filename(output: StatedOutput) -> str:
-    return {"median": "median.tif", "summary": "summary.json", "notebook": "notebook.ipynb"}[output.name]
 
 
 # in-toto
@@ -173,8 +170,8 @@ def crate(statement: Statement, tmp_path: Path) -> Path:
     folder = tmp_path / "crate"
     folder.mkdir()
     for output in statement.outputs:
-        (folder / filename(output)).write_bytes(CONTENT[output.name])
-    write(folder, crate_metadata(statement, filename=filename))
+        (folder / filename(output.name, output.media_type)).write_bytes(CONTENT[output.name])
+    write(folder, crate_metadata(statement))
     return folder
 
 
@@ -199,7 +196,7 @@ def test_what_the_profile_only_recommends_is_there_too(crate: Path, seeded: Path
 
 
 def test_a_crate_without_an_instrument_is_refused(crate: Path, seeded: Path, statement: Statement) -> None:
-    metadata = crate_metadata(statement, filename=filename)
+    metadata = crate_metadata(statement)
     (action,) = [one for one in metadata["@graph"] if one["@type"] == "CreateAction"]
     del action["instrument"]
     write(crate, metadata)
@@ -208,7 +205,7 @@ def test_a_crate_without_an_instrument_is_refused(crate: Path, seeded: Path, sta
 
 
 def test_the_validators_context_checks_are_on(crate: Path, seeded: Path, statement: Statement) -> None:
-    metadata = crate_metadata(statement, filename=filename)
+    metadata = crate_metadata(statement)
     metadata["@graph"][1]["noSuchTerm"] = "not in the context"
     write(crate, metadata)
     assert validated(crate, seeded, severity="REQUIRED")

@@ -11,7 +11,7 @@ from typing import ClassVar
 from swath_marketplace.domain.criteria.protocol import Finding, criterion, named
 from swath_marketplace.domain.evidence import LIFECYCLE, Evidence
 
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*")
+_DEEPEST = 6
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 #: Crossref's pattern for the DOIs that it gives out: https://www.crossref.org/blog/dois-and-matching-regular-expressions/
 DOI = re.compile(r"\b10\.\d{4,9}/[-._;()/:a-zA-Z0-9]+")
@@ -29,16 +29,30 @@ def sections(card: str) -> Mapping[str, str]:
         fence = _FENCE.match(line)
         if fence and (not fenced or fence.group(1) == fenced):
             fenced = "" if fenced else fence.group(1)
-        heading = None if fenced or fence else _HEADING.fullmatch(line)
-        if heading is None:
+        depth, words = (0, "") if fenced or fence else _heading(line)
+        if not depth:
             for _, name in open_:
                 found[name].append(line)
             continue
-        depth, words = len(heading.group(1)), " ".join(heading.group(2).casefold().split())
         name = _SAME.get(words, words)
         open_ = [*(one for one in open_ if one[0] < depth), (depth, name)]
         found.setdefault(name, [])
     return {name: "\n".join(lines).strip() for name, lines in found.items()}
+
+
+def _heading(line: str) -> tuple[int, str]:
+    """How deep an ATX heading is, and its words in lower case; 0 for another line. Takes time by the line's length."""
+    depth = len(line) - len(line.lstrip("#"))
+    text = line[depth:]
+    if not 1 <= depth <= _DEEPEST or not text[:1].isspace():
+        return 0, ""
+    words = text.strip()
+    bare = words.rstrip("#")
+    # Closing marks are none of its words, unless they touch one: C#.
+    if not bare or bare[-1].isspace():
+        words = bare
+    words = " ".join(words.casefold().split())
+    return (depth, words) if words else (0, "")
 
 
 @criterion

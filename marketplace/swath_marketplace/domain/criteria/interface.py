@@ -91,7 +91,11 @@ class TypedInterface:
             met=not bare and not few,
             told=told,
             mend="write a comment above each parameter, call swath.emit with a literal name, and publish again",
-            evidence={"parameters": len(interface.parameters), "outputs": len(interface.outputs), "undescribed": bare},
+            evidence={
+                "parameters": len(interface.parameters),
+                "outputs": len(interface.outputs),
+                "undescribed": bare[:20],
+            },
         )
 
 

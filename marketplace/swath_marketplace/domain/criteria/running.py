@@ -130,6 +130,8 @@ class SuccessRate:
     title: ClassVar[str] = "Runs of others succeed"
     runs: int
     """So many runs of others have ended at least."""
+    callers: int
+    """Made by so many different people at least."""
     last: int
     """So many of them count, the newest."""
     share: float
@@ -143,11 +145,12 @@ class SuccessRate:
         theirs = [run for run in evidence.runs if _counts(run)][: self.last]
         finished = sum(run.outcome is RunStatus.FINISHED for run in theirs)
         share = finished / len(theirs) if theirs else 0.0
-        few = len(theirs) < self.runs
+        callers = len({run.caller for run in theirs})
+        few = len(theirs) < self.runs or callers < self.callers
         errors = Counter(run.error_code or "error" for run in theirs if run.outcome is not RunStatus.FINISHED)
         return Finding(
             met=not few and share >= self.share,
-            told=f"{len(theirs)} runs of others have ended, {self.runs} are asked for"
+            told=f"{len(theirs)} runs of {callers} others have ended; {self.runs} of {self.callers} are asked for"
             if few
             else f"{finished} of the last {len(theirs)} runs of others finished",
             mend="it comes with use by others than its author and the platform"
@@ -157,7 +160,7 @@ class SuccessRate:
                 "runs": len(theirs),
                 "finished": finished,
                 "share": round(share, 4),
-                "callers": len({run.caller for run in theirs}),
+                "callers": callers,
                 "errors": dict(errors.most_common(20)),
             },
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from swath.contract.digest import canonical_json
+from swath.contract.filenames import filename
 from swath.contract.statements import StatedInput, StatedOutput, Statement
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
@@ -14,15 +15,9 @@ PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _LICENCE = "#licence"
 
 
-def crate_metadata(statement: Statement, *, filename: Callable[[StatedOutput], str]) -> dict[str, Any]:
-    """The content of ``ro-crate-metadata.json``.
-
-    Parameters
-    ----------
-    filename
-        The name that an output's file has in the crate's folder.
-    """
-    files = [_file(output, filename(output)) for output in statement.outputs]
+def crate_metadata(statement: Statement) -> dict[str, Any]:
+    """The content of ``ro-crate-metadata.json``, for a folder with the outputs under the names they are saved by."""
+    files = [_file(output) for output in statement.outputs]
     inputs = _inputs(statement)
     parameters = [_parameter(name, value) for name, value in sorted(statement.parameters.items())]
     graph = [
@@ -114,9 +109,9 @@ def _software(statement: Statement) -> list[dict[str, Any]]:
     return [version, locked]
 
 
-def _file(output: StatedOutput, filename: str) -> dict[str, Any]:
+def _file(output: StatedOutput) -> dict[str, Any]:
     return {
-        "@id": filename,
+        "@id": filename(output.name, output.media_type),
         "@type": "File",
         "name": output.name,
         "encodingFormat": output.media_type,
