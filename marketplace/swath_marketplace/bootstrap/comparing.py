@@ -6,20 +6,17 @@ from dataclasses import dataclass
 
 from swath_sandbox import UidRegistry
 
+from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.algorithms import Environment
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.sandbox_comparer import ComparerSettings, SandboxComparer
 from swath_marketplace.services.comparisons import Comparisons
-from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.version_comparisons import VersionComparisons
 from swath_marketplace.store.comparisons import ComparisonCache
-from swath_marketplace.store.database import Database
-from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
 from swath_marketplace.store.rounds import RoundStore
-from swath_marketplace.store.runs import RunStore
 
 
 def make_comparer(settings: Settings) -> SandboxComparer:
@@ -54,15 +51,17 @@ class Comparing:
     versions: VersionComparisons
 
 
-def make_comparisons(
-    settings: Settings, database: Database, *, runs: Runs, run_store: RunStore, registry: Registry, comparer: Comparer
-) -> Comparing:
+def make_comparisons(ground: Ground, *, runs: Runs, comparer: Comparer) -> Comparing:
     """The services that compare runs and versions."""
-    root = settings.data.absolute() / "marketplace" / "comparisons"
+    root = ground.home / "comparisons"
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    dossiers = DossierStore(database)
+    dossiers = ground.dossier_store
     comparisons = Comparisons(runs=runs, comparer=comparer, dossiers=dossiers, cache=ComparisonCache(root))
     versions = VersionComparisons(
-        registry=registry, comparisons=comparisons, rounds=RoundStore(database), runs=run_store, dossiers=dossiers
+        registry=ground.registry,
+        comparisons=comparisons,
+        rounds=RoundStore(ground.database),
+        runs=ground.run_store,
+        dossiers=dossiers,
     )
     return Comparing(runs=comparisons, versions=versions)

@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import NotFound
 
+from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.bootstrap.inputs import archive_of
-from swath_marketplace.bootstrap.settings import Settings
-from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.origins import Origin
 from swath_marketplace.executors.comparer import Comparer
-from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.receipt_reading import ReceiptReader, origin_of_statement
 from swath_marketplace.services.receipts import Receipts
-from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproducing import Reproducer
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.reproductions import Reproductions
@@ -27,7 +24,6 @@ from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.archive_files import ArchiveFiles
 from swath_marketplace.store.database import Database
-from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.file_hashes import FileHashes
 from swath_marketplace.store.lineage import LineageStore
 from swath_marketplace.store.reproductions import ReproductionStore
@@ -64,22 +60,13 @@ def lineages(database: Database, *, runs: Runs) -> Lineages:
 
 
 def reproducing(
-    settings: Settings,
-    database: Database,
-    *,
-    runs: Runs,
-    registry: Registry,
-    folders: RunFolders,
-    inventories: Inventories,
-    trust: Trust,
-    comparer: Comparer | None,
-    clock: Clock,
+    ground: Ground, *, runs: Runs, inventories: Inventories, trust: Trust, comparer: Comparer
 ) -> Reproducing:
     """The parts, over the marketplace's database and folders."""
-    data = settings.data.absolute()
+    settings, clock, registry = ground.settings, ground.clock, ground.registry
     hashes = FileHashes(settings.file_hashes_path())
-    store = ReproductionStore(database)
-    comparing = ResultComparing(comparer=comparer, folders=folders, pictures=data / "marketplace" / "reproductions")
+    store = ReproductionStore(ground.database)
+    comparing = ResultComparing(comparer=comparer, folders=ground.folders, pictures=ground.home / "reproductions")
     reproducer = Reproducer(
         store=store,
         runs=runs,
@@ -94,7 +81,7 @@ def reproducing(
         store=store,
         runs=runs,
         registry=registry,
-        dossiers=DossierStore(database),
+        dossiers=ground.dossier_store,
         read_receipt=ReceiptReader(trust.keys),
         receipted=lambda run_id: _stated(trust.receipts, run_id),
         pictures=comparing.pictures_of,

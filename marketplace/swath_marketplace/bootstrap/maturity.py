@@ -6,21 +6,13 @@ from dataclasses import dataclass
 
 from swath_sandbox import Allow
 
-from swath_marketplace.bootstrap.settings import Settings
+from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.criteria_files import load_criteria
-from swath_marketplace.domain.clock import Clock
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
-from swath_marketplace.services.dossiers import Dossiers
-from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.gathering import Gatherer, RoundsOf
 from swath_marketplace.services.maturity import Maturity
-from swath_marketplace.services.registry import Registry
 from swath_marketplace.store.added_value import MarkStore
-from swath_marketplace.store.algorithms import AlgorithmStore
-from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.assessments import AssessmentStore, ReviewStore
-from swath_marketplace.store.database import Database
-from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.run_facts import RunFacts
 
 
@@ -33,18 +25,7 @@ class Assessing:
     clock: AssessmentClock
 
 
-def assessing(
-    settings: Settings,
-    database: Database,
-    *,
-    algorithms: AlgorithmStore,
-    registry: Registry,
-    dossiers: Dossiers,
-    rounds: RoundsOf,
-    artifacts: ArtifactStore,
-    events: EventLogs,
-    clock: Clock,
-) -> Assessing:
+def assessing(ground: Ground, *, rounds: RoundsOf) -> Assessing:
     """The services of maturity, over stores of their own; they are told of each new version and dossier.
 
     Raises
@@ -52,14 +33,16 @@ def assessing(
     CriteriaInvalid
         The operator's criteria file is none.
     """
+    settings, database, clock = ground.settings, ground.database, ground.clock
+    registry, dossiers = ground.registry, ground.dossiers
     assessments, reviews = AssessmentStore(database), ReviewStore(database)
     gatherer = Gatherer(
-        dossiers=DossierStore(database),
-        artifacts=artifacts,
+        dossiers=ground.dossier_store,
+        artifacts=ground.artifacts,
         rounds=rounds,
         runs=RunFacts(database),
         reviews=reviews,
-        events=events,
+        events=ground.events,
         sandboxed=Allow.NO_BWRAP not in settings.allow(),
         clock=clock,
     )
@@ -77,5 +60,5 @@ def assessing(
     registry.add_listener(assessor.on_published)
     dossiers.add_listener(assessor.on_dossier)
     return Assessing(
-        maturity=maturity, assessor=assessor, clock=AssessmentClock(assessor=assessor, algorithms=algorithms)
+        maturity=maturity, assessor=assessor, clock=AssessmentClock(assessor=assessor, algorithms=ground.algorithms)
     )

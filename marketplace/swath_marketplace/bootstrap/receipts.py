@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from importlib.metadata import version
-from pathlib import Path
 
-from swath_marketplace.domain.clock import Clock
+from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.executors.local import LocalExecutor
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.services.receipt_exports import Exports
@@ -15,34 +14,24 @@ from swath_marketplace.services.receipt_log import ReceiptLog
 from swath_marketplace.services.receipts import Issuer, Receipts
 from swath_marketplace.services.signing import Keys
 from swath_marketplace.services.trust import Trust
-from swath_marketplace.store.algorithms import AlgorithmStore
-from swath_marketplace.store.database import Database
 from swath_marketplace.store.receipts import ReceiptStore
-from swath_marketplace.store.runs import RunStore
 from swath_marketplace.store.signing_keys import KeyChainStore, KeyFiles
 
 log = logging.getLogger(__name__)
 
 
-def make_trust(
-    home: Path,
-    database: Database,
-    *,
-    runs: RunStore,
-    algorithms: AlgorithmStore,
-    executor: Executor,
-    clock: Clock,
-) -> Trust:
+def make_trust(ground: Ground, *, executor: Executor) -> Trust:
     """The parts, over the marketplace's folder and database; at the first start the key is made.
 
     A key that cannot be used keeps nothing from starting: runs go on, and their receipts are issued when it can.
     """
-    keys = Keys(chain=KeyChainStore(database), files=KeyFiles(home / "keys"), clock=clock)
+    database, clock, runs = ground.database, ground.clock, ground.run_store
+    keys = Keys(chain=KeyChainStore(database), files=KeyFiles(ground.home / "keys"), clock=clock)
     store = ReceiptStore(database)
     issuer = Issuer(
         store=store,
         runs=runs,
-        algorithms=algorithms,
+        algorithms=ground.algorithms,
         keys=keys,
         executor="local" if isinstance(executor, LocalExecutor) else type(executor).__name__,
         software={"swath": version("swath")},

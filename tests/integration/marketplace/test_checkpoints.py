@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from swath_marketplace.bootstrap import Settings, _local_executor
+from swath_marketplace.bootstrap import Settings
+from swath_marketplace.bootstrap.running import local_executor
 from swath_marketplace.domain.runs import RunStatus
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.runs import RunRequest
@@ -192,7 +193,7 @@ def test_a_run_whose_hold_is_extended_goes_on_to_its_end(
     (tmp_path / "archive").mkdir()
     allowed = {f"SWATH_ALLOW_{allow.name}": True for allow in given_up()}
     settings = Settings(SWATH_DATA=tmp_path, **allowed)  # type: ignore[arg-type]
-    executor = _local_executor(settings, RunFolders(tmp_path / "marketplace" / "runs"))
+    executor = local_executor(settings, RunFolders(tmp_path / "marketplace" / "runs"))
     quota: Any = HttpQuotaClient(own_stack.url("quota"), "marketplace")
     world = make_world(tmp_path, quota=quota, executor=executor, checkpoint_grace_seconds=2, **allowed)
     cashier = type(world.runs._cashier)
