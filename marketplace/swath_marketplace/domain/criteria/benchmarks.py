@@ -90,7 +90,7 @@ class Scenarios:
             if files.get(expected.reference) != expected.sha256
         ]
         count = len(evidence.accepting)
-        told = f"{count} scenarios have reference outputs, {self.least} are asked for"
+        told = f"{count} scenarios have reference outputs; asked for: {self.least}"
         return Finding(
             met=count >= self.least and not absent,
             told=f"no reference, or another file than it says: {named(absent)}" if absent else told,
@@ -118,7 +118,7 @@ class Benchmarks:
         if broken:
             told = "; ".join(f"{name}: {result.message}" for name, result in list(broken.items())[:3])
         else:
-            told = f"{len(green)} scenarios brought back their references, {self.least} are asked for"
+            told = f"{len(green)} scenarios brought back their references; asked for: {self.least}"
         return Finding(
             met=not broken and len(green) >= self.least,
             told=told,
@@ -189,7 +189,7 @@ class WrongInputsRefused:
         results = {one.name: evidence.results.get(one.name) for one in evidence.refusing}
         through = [name for name, one in results.items() if one and one.outcome is ScenarioOutcome.RED]
         right = [name for name, one in results.items() if one and one.outcome is ScenarioOutcome.GREEN]
-        told = f"{len(right)} wrong calls were refused as they had to be, {self.least} are asked for"
+        told = f"{len(right)} wrong calls were refused as they had to be; asked for: {self.least}"
         return Finding(
             met=not through and len(right) >= self.least,
             told=f"not refused as it had to be: {named(through)}" if through else told,

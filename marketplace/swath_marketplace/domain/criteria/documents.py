@@ -104,7 +104,7 @@ class References:
         found = list(dict.fromkeys(doi.rstrip(".,;:").lower() for doi in DOI.findall(text)))
         return Finding(
             met=len(found) >= self.least,
-            told=f"{len(found)} references have a DOI, {self.least} are asked for",
+            told=f"{len(found)} references have a DOI; asked for: {self.least}",
             mend="name the publication behind the method with its DOI (10.1234/…) under References in README.md",
             evidence={"dois": found[:20]},
         )

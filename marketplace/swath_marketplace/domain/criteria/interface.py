@@ -84,7 +84,7 @@ class TypedInterface:
         if bare:
             told = f"not described: {named(bare)}"
         elif few:
-            told = f"{len(interface.outputs)} outputs are declared, and {self.outputs} are asked for"
+            told = f"{len(interface.outputs)} outputs are declared, and {self.outputs} or more are asked for"
         else:
             told = f"{len(interface.parameters)} parameters are typed and described"
         return Finding(
@@ -147,7 +147,7 @@ class ParametersExercised:
         share = 1.0 if not count else (count - len(idle)) / count
         return Finding(
             met=share >= self.share,
-            told=f"{share:.0%} of {count} parameters are exercised, {self.share:.0%} are asked for",
+            told=f"{share:.0%} of {count} parameters are exercised; asked for: {self.share:.0%}",
             mend=f"give these another value than their default in a scenario: {named(idle)}",
             evidence={"share": round(share, 4), "idle": idle[:20]},
         )

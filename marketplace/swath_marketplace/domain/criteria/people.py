@@ -45,7 +45,7 @@ def _reviewed(evidence: Evidence, kind: ReviewKind, *, least: int) -> Finding:
     if rejected:
         told, mend = f"rejected by {rejected[0]}", "mend what the review says and ask its writer to look again"
     else:
-        told = f"{len(approved)} {kind.value} reviews approve, {least} are asked for"
+        told = f"{len(approved)} {kind.value} reviews approve; asked for: {least}"
         mend = f"ask one of the operator's reviewers for a {kind.value} review (swath review)"
     return Finding(
         met=not rejected and len(approved) >= least,

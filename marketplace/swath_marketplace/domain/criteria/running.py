@@ -82,7 +82,7 @@ class CostCalibrated:
         few = len(quoted) < self.runs
         return Finding(
             met=not few and share >= self.share,
-            told=f"{len(quoted)} quoted runs have finished, {self.runs} are asked for"
+            told=f"{len(quoted)} quoted runs have finished; asked for: {self.runs}"
             if few
             else f"{within} of {len(quoted)} runs cost what their quote said or less",
             mend="wait until more runs are known; the platform's own rounds count"
@@ -150,7 +150,7 @@ class SuccessRate:
         errors = Counter(run.error_code or "error" for run in theirs if run.outcome is not RunStatus.FINISHED)
         return Finding(
             met=not few and share >= self.share,
-            told=f"{len(theirs)} runs of {callers} others have ended; {self.runs} of {self.callers} are asked for"
+            told=f"{len(theirs)} runs of {callers} others have ended; asked for: {self.runs} of {self.callers}"
             if few
             else f"{finished} of the last {len(theirs)} runs of others finished",
             mend="it comes with use by others than its author and the platform"
