@@ -58,6 +58,13 @@ class RateRule:
     policy: str
     method: str
     path: str
+    """``*`` stands for one step, whatever is in it."""
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a request of `method` to `path` counts."""
+        wanted, given = self.path.split("/"), path.split("/")
+        alike = all(step in ("*", other) for step, other in zip(wanted, given, strict=False))
+        return self.method == method and len(wanted) == len(given) and alike
 
 
 class RateWindows:
@@ -149,10 +156,8 @@ class RateGate:
         return states
 
     def _names(self, request: Request) -> list[str]:
-        matching = [
-            rule.policy for rule in self._rules if (rule.method, rule.path) == (request.method, request.url.path)
-        ]
-        return ["api", *matching]
+        matching = [rule.policy for rule in self._rules if rule.matches(request.method, request.url.path)]
+        return ["api", *dict.fromkeys(matching)]
 
     async def _actor(self, request: Request) -> Actor | None:
         token = token_of(request)

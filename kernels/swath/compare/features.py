@@ -144,6 +144,8 @@ def _geoparquet(path: Path, which: str) -> dict[str, Layer]:
         raise CannotCompare(f"{which} is a table without geometries")
     try:
         frame = geopandas.read_parquet(path)
+    except MemoryError:
+        raise
     except Exception as error:
         # Its metadata is JSON that anybody wrote, and every fault in it is met with another error.
         raise CannotCompare(f"{which} cannot be read as GeoParquet: {clean(str(error))}") from error

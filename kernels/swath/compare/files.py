@@ -131,6 +131,9 @@ def _reason(error: Exception) -> str:
         # Libraries that say "see the previous exception".
         error = error.__cause__
     first = (str(error).strip().splitlines() or [""])[0]
+    if first and type(error).__module__.startswith("rasterio"):
+        # GDAL's own words; the names of its errors say nothing.
+        return f"a file cannot be read: {first}"
     return f"a file cannot be read: {type(error).__name__}: {first}" if first else f"a file cannot be read: {error!r}"
 
 

@@ -78,6 +78,9 @@ def _parquet(path: Path, which: str) -> Any:
     try:
         # `pre_buffer` and threads would read ahead without bound.
         table = pyarrow.parquet.ParquetFile(path, pre_buffer=False, memory_map=False).read(use_threads=False)
+    except MemoryError:
+        # Arrow's is one of its own errors as well.
+        raise
     except (OSError, pyarrow.ArrowException) as error:
         raise CannotCompare(f"{which} cannot be read as Parquet: {clean(str(error))}") from error
     _check_names(table.column_names, which)

@@ -20,7 +20,7 @@ from swath.compare.grids import check_grid
 from swath.compare.kinds import Format, format_of
 from swath.compare.limits import MAX_BANDS, MAX_BLOCK_BYTES, MAX_LAYERS, MAX_PIXELS, MIB, CannotCompare
 from swath.compare.tally import Tally
-from swath.compare.wording import clean, count, number, shown
+from swath.compare.wording import clean, count, number
 from swath.contract.comparison import Comparison
 
 #: Nothing but the file itself is read: no file beside it, no network, no other driver that its bytes may ask for.
@@ -81,7 +81,7 @@ def _layers(path: Path, which: str, stack: ExitStack) -> dict[str, Any]:
 
 
 def _layer_name(subdataset: str, driver: str) -> str:
-    return f"page {subdataset.split(':')[1]}" if driver == "GTiff" else subdataset.rpartition(":")[2]
+    return f"page {subdataset.split(':')[1]}" if driver == "GTiff" else f"variable {subdataset.rpartition(':')[2]}"
 
 
 def _check_layer(layer: Any, which: str) -> None:
@@ -103,8 +103,7 @@ def _compare_layers(job: Job, expected: dict[str, Any], found: dict[str, Any]) -
     bands = sum(layer.count for layer in expected.values())
     tally = Tally("raster", compared="pixels" if bands == 1 else "values")
     for name in sorted(expected.keys() ^ found.keys()):
-        told = [shown(f"variable {name}") if name in side else None for side in (expected, found)]
-        tally.reshape(f"variable {name}", *told)
+        tally.reshape(name or "raster", *("there" if name in side else None for side in (expected, found)))
     if Format.NETCDF in (format_of(job.expected), format_of(job.found)):
         # A variable along one dimension alone is not offered beside gridded ones, so nobody knows what it holds.
         tally.note("of netCDF only gridded variables were compared")
@@ -163,8 +162,7 @@ def _compare_bands(
     job: Job, tally: Tally, marks: Marks, canvas: Canvas | None, *, layer: str, expected: Any, found: Any
 ) -> None:
     if expected.count != found.count:
-        where = f"variable {layer}" if layer else "bands"
-        tally.reshape(where, count(expected.count, "band"), count(found.count, "band"))
+        tally.reshape(layer or "bands", count(expected.count, "band"), count(found.count, "band"))
         return
     pairs = [_pair(tally, expected, found, index, layer) for index in range(1, expected.count + 1)]
     for window in _windows(expected):
@@ -180,7 +178,7 @@ def _pair(tally: Tally, expected: Any, found: Any, index: int, layer: str) -> Ba
     elif mine != other:
         tally.note("one of the two does not name its bands", exact=True)
     band = f"band {mine or other or index}"
-    label = f"variable {layer}, {band}" if layer else band
+    label = f"{layer}, {band}" if layer else band
     pair = BandPair(expected=expected, found=found, index=index, label=label)
     _note_form(tally, pair)
     return pair

@@ -228,7 +228,11 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         app,
         policies=StandingPolicies(quota.standing),
         prefix=prefix,
-        rules=[RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/runs")],
+        # Each of these starts a run.
+        rules=[
+            RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}")
+            for path in ("runs", "reproductions", "runs/*/reproductions")
+        ],
         windows=RateWindows(settings.rates_url),
     )
     return app

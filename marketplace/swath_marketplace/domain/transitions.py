@@ -101,6 +101,11 @@ def started(run: Run, *, at: datetime, environment: Mapping[str, Any] | None = N
     return _enter(run, Stage.RUNNING, started_at=run.started_at or at, environment=run.environment or environment)
 
 
+def in_environment(run: Run, environment: Mapping[str, Any]) -> Run:
+    """What is installed where it runs was looked at."""
+    return _enter(run, run.stage, environment=environment)
+
+
 def hold_extended(run: Run, amount: int) -> Run:
     """More is held for it while it runs: `amount` in all, never less than before."""
     return _enter(run, run.stage, quote_millicredits=max(amount, run.quote_millicredits))

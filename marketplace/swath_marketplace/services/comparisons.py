@@ -6,6 +6,7 @@ import contextlib
 import logging
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,9 @@ log = logging.getLogger(__name__)
 
 #: Of the rules by which results are compared: what was found by others is not taken for theirs.
 _RULES = 1
-#: Callers who wait for a comparison at a time; each holds a thread of the service.
+#: Requests that wait for a comparison at a time, in all and of one caller; each holds a thread of the service.
 _MOST_WAITING = 4
+_MOST_OF_ONE = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +59,8 @@ class Comparisons:
         self._comparer = comparer
         self._dossiers = dossiers
         self._cache = cache
-        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._waiting: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._turn = threading.Lock()
 
     def of(self, actor: Actor, request: ComparisonRequest) -> RunComparison:
@@ -78,15 +81,23 @@ class Comparisons:
         sides = [_chosen(run, request.names) for run in (expected, found)]
         _check_names(request.names, sides, expected, found)
         tolerances = self._tolerances(expected, request, sorted(sides[0].keys() | sides[1].keys()))
-        return self._told(expected, found, tolerances, sides=sides, scenario=request.scenario)
+        return self._told(expected, found, tolerances, sides=sides, scenario=request.scenario, caller=actor.name)
 
     def between(
-        self, expected: Run, found: Run, *, tolerances: Mapping[str, Tolerance], scenario: str | None = None
+        self,
+        expected: Run,
+        found: Run,
+        *,
+        caller: str,
+        tolerances: Mapping[str, Tolerance],
+        scenario: str | None = None,
     ) -> RunComparison:
         """Hold `found` against `expected`, for a service that looked after who may know of it.
 
         Parameters
         ----------
+        caller
+            Who waits for it.
         tolerances
             By output; where there is none nothing may be apart.
 
@@ -96,7 +107,7 @@ class Comparisons:
         """
         sides = [_chosen(run, ()) for run in (expected, found)]
         every = {name: tolerances.get(name, EXACT) for name in sorted(sides[0].keys() | sides[1].keys())}
-        return self._told(expected, found, every, sides=sides, scenario=scenario)
+        return self._told(expected, found, every, sides=sides, scenario=scenario, caller=caller)
 
     def _told(
         self,
@@ -106,6 +117,7 @@ class Comparisons:
         *,
         sides: Sequence[Mapping[str, OutputFile]],
         scenario: str | None,
+        caller: str,
     ) -> RunComparison:
         told: dict[str, Comparison] = {}
         left: dict[str, Tolerance] = {}
@@ -118,7 +130,7 @@ class Comparisons:
             else:
                 left[name] = tolerance
         if left:
-            told |= self._compare(expected, found, left, sides=sides)
+            told |= self._compare(expected, found, left, sides=sides, caller=caller)
         return RunComparison(
             expected=expected,
             found=found,
@@ -189,9 +201,10 @@ class Comparisons:
         tolerances: Mapping[str, Tolerance],
         *,
         sides: Sequence[Mapping[str, OutputFile]],
+        caller: str,
     ) -> Mapping[str, Comparison]:
         keys = {name: _key(sides[0][name], sides[1][name], tolerance) for name, tolerance in tolerances.items()}
-        with self._in_turn(), tempfile.TemporaryDirectory(prefix="swath-comparison-") as folder:
+        with self._in_turn(caller), tempfile.TemporaryDirectory(prefix="swath-comparison-") as folder:
             # Somebody who asked for the same may have been before us in the queue.
             told = {name: kept for name, key in keys.items() if (kept := self._cache.get(key))}
             pairs = [
@@ -216,14 +229,18 @@ class Comparisons:
         return {**told, **made}
 
     @contextlib.contextmanager
-    def _in_turn(self) -> Iterator[None]:
-        if not self._waiting.acquire(blocking=False):
-            raise _unavailable("comparisons-busy", "others wait for their comparisons already")
+    def _in_turn(self, caller: str) -> Iterator[None]:
+        with self._counting:
+            if self._waiting[caller] >= _MOST_OF_ONE or self._waiting.total() >= _MOST_WAITING:
+                who = "you wait for comparisons" if self._waiting[caller] >= _MOST_OF_ONE else "others wait for theirs"
+                raise _unavailable("comparisons-busy", f"{who} already")
+            self._waiting[caller] += 1
         try:
             with self._turn:
                 yield
         finally:
-            self._waiting.release()
+            with self._counting:
+                self._waiting -= Counter([caller])
 
 
 def _unavailable(code: str, message: str) -> Unavailable:

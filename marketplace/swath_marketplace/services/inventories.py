@@ -37,23 +37,22 @@ class Inventories:
         self._environments = environments
         self._here = here
 
+    def named(self, environment: Environment) -> Mapping[str, Any]:
+        """What is known of `environment` before anybody has looked."""
+        return _kept(environment, None)
+
     def at_start(self, environment: Environment) -> Mapping[str, Any]:
         """What `environment` is now, as a run keeps it."""
-        found = self._look(environment)
-        return {
-            "name": environment.name,
-            "lock_sha256": environment.lock_sha256,
-            "inventory_sha256": found.inventory_sha256 if found else None,
-            "python": found.python if found else None,
-        }
+        return _kept(environment, self._look(environment))
 
     def at_end(self, run: Run) -> Mapping[str, Any] | None:
         """What `run` keeps of its environment, with ``changed`` if it is not what it was when the run started.
 
-        Every file is looked at once more, so that a change which the look at the start could not see is found.
+        Every file is looked at once more, so that a change which the look at the start could not see is found, and so
+        is what a crash right after the start kept from being looked at.
         """
         kept = run.environment
-        if not kept or not kept.get("inventory_sha256") or run.started_at is None:
+        if not kept or run.started_at is None:
             return kept
         environment = self._environments.by_lock(kept["name"], kept["lock_sha256"])
         found = self._look(environment, after=run.started_at.timestamp()) if environment else None
@@ -62,6 +61,8 @@ class Inventories:
         if found.changed_at < run.started_at.timestamp() - _MOMENT_SECONDS:
             # It has been as it is since before the start, only the look at the start was too cheap to see it.
             return {**kept, "inventory_sha256": found.inventory_sha256, "python": found.python}
+        if kept["inventory_sha256"] is None:
+            return kept
         return {**kept, "changed": True, "inventory_at_end_sha256": found.inventory_sha256}
 
     def get(self, actor: Actor, inventory_sha256: str) -> Inventory:
@@ -98,3 +99,12 @@ class Inventories:
         except (OSError, ValueError, sqlite3.Error) as error:
             log.warning("what is installed in %s cannot be read: %s", environment.name, error)
             return None
+
+
+def _kept(environment: Environment, found: Installed | None) -> Mapping[str, Any]:
+    return {
+        "name": environment.name,
+        "lock_sha256": environment.lock_sha256,
+        "inventory_sha256": found.inventory_sha256 if found else None,
+        "python": found.python if found else None,
+    }

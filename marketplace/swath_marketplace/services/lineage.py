@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Invalid, NotFound
 
-from swath_marketplace.domain.lineage import DEEPEST, MOST_NODES, Direction, Flow, Lineage, RunFacts
+from swath_marketplace.domain.lineage import DEEPEST, MOST_NODES, MOST_RUNS, Direction, Flow, Lineage, RunFacts
 from swath_marketplace.domain.lineage_graph import downstream, source_alone, upstream
 from swath_marketplace.domain.runs import Run
 from swath_marketplace.services.runs import Runs
@@ -65,12 +66,16 @@ class Lineages:
         return self._file_down(actor, sha256, depth=depth)
 
     def _file_up(self, actor: Actor, sha256: str, *, depth: int) -> Lineage:
-        names = {make.run_id: make.name for make, caller in self._store.makers(sha256) if _mine(actor, caller)}
+        names = {
+            make.run_id: make.name
+            for make, caller in self._store.makers(sha256, ahead=actor.name)
+            if _mine(actor, caller)
+        }
         sees = _seer(actor)
         if names:
             trail = self._store.up(list(names))
             return upstream(trail, roots=list(names), sees=sees, file=(sha256, names), depth=depth, most=MOST_NODES)
-        used = next((use for use, caller in self._store.users(sha256) if _mine(actor, caller)), None)
+        used = next((use for use, caller in self._store.users(sha256, ahead=actor.name) if _mine(actor, caller)), None)
         if used is None:
             raise _unknown()
         # Another's result, which a run of the asker's read: told as that run's lineage tells it.
@@ -84,13 +89,18 @@ class Lineages:
         )
 
     def _file_down(self, actor: Actor, sha256: str, *, depth: int) -> Lineage:
-        users = self._store.users(sha256)
+        users = self._store.users(sha256, ahead=actor.name)
         sees = _seer(actor)
         if any(_mine(actor, caller) for _, caller in users):
             first = [Flow(use=use) for use, _ in users]
             roots = [use.run_id for use, _ in users]
-            return downstream(self._store.down(roots), roots=roots, sees=sees, file=first, depth=depth, most=MOST_NODES)
-        made = next((make for make, caller in self._store.makers(sha256) if _mine(actor, caller)), None)
+            trail = self._store.down(roots)
+            # Of a scene that everybody reads there may be more than a walk begins with.
+            trail = replace(trail, cut_off=trail.cut_off or len(users) >= MOST_RUNS)
+            return downstream(trail, roots=roots, sees=sees, file=first, depth=depth, most=MOST_NODES)
+        made = next(
+            (make for make, caller in self._store.makers(sha256, ahead=actor.name) if _mine(actor, caller)), None
+        )
         if made is None:
             raise _unknown()
         return downstream(self._store.down([made.run_id]), roots=[made.run_id], sees=sees, depth=depth, most=MOST_NODES)

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 class Environments(Protocol):
     """What is installed where runs take place. Never raises."""
 
+    def named(self, environment: Environment) -> Mapping[str, Any]: ...
+
     def at_start(self, environment: Environment) -> Mapping[str, Any]: ...
 
     def at_end(self, run: Run) -> Mapping[str, Any] | None: ...
@@ -136,10 +138,11 @@ class Stepper:
                 code="failed-to-start", message="the run's sandbox could not be started; nothing is charged"
             )
             return self._end(run, Ending(outcome=RunStatus.ERROR, error=why, platform_fault=True))
-        at = self._clock()
-        # While the process already goes: to look through an environment may take a moment.
-        environment = self._environments.at_start(package.environment)
-        return self._store.save(transitions.started(run, at=at, environment=environment))
+        named = self._environments.named(package.environment)
+        run = self._store.save(transitions.started(run, at=self._clock(), environment=named))
+        # While the process already goes, and is told to go: to look through an environment may take a moment.
+        found = self._environments.at_start(package.environment)
+        return run if found == run.environment else self._store.save(transitions.in_environment(run, found))
 
     def _watch(self, run: Run) -> Run:
         if run.desired is Desired.CANCELED:

@@ -55,7 +55,7 @@ class VersionComparisons:
             found=found,
             interface=diff(Interface.from_dict(expected.interface), Interface.from_dict(found.interface)),
             scenarios={
-                name: self._scenario(expected, name, sides[0].get(name), sides[1].get(name))
+                name: self._scenario(actor, expected, name, results=(sides[0].get(name), sides[1].get(name)))
                 for name in sorted(sides[0].keys() | sides[1].keys())
             },
         )
@@ -65,9 +65,14 @@ class VersionComparisons:
         return {result.scenario: result for one in rounds for result in one.results}
 
     def _scenario(
-        self, version: AlgorithmVersion, name: str, mine: ScenarioResult | None, other: ScenarioResult | None
+        self,
+        actor: Actor,
+        version: AlgorithmVersion,
+        name: str,
+        *,
+        results: tuple[ScenarioResult | None, ScenarioResult | None],
     ) -> ScenarioComparison:
-        runs = self._first_run(mine), self._first_run(other)
+        runs = self._first_run(results[0]), self._first_run(results[1])
         if runs[0] is None or runs[1] is None:
             which = "neither version" if runs[0] is runs[1] else "one of the versions only"
             return ScenarioComparison(runs=None, message=f"{which} brought results back for it in its latest round")
@@ -79,7 +84,7 @@ class VersionComparisons:
         scenario = next((one for one in dossier.scenarios if one.name == name), None) if dossier else None
         tolerances = {key: wanted.tolerance for key, wanted in scenario.outputs.items()} if scenario else {}
         return ScenarioComparison(
-            runs=self._comparisons.between(runs[0], runs[1], tolerances=tolerances, scenario=name)
+            runs=self._comparisons.between(runs[0], runs[1], caller=actor.name, tolerances=tolerances, scenario=name)
         )
 
     def _first_run(self, result: ScenarioResult | None) -> Run | None:

@@ -98,18 +98,20 @@ class LineageStore:
             for setting in ("enable_hashjoin", "enable_mergejoin"):
                 connection.execute(sa.text(f"SET LOCAL {setting} = off"))
 
-    def makers(self, sha256: str, *, limit: int = MOST_RUNS) -> Sequence[tuple[Make, str]]:
-        """Every run that made these bytes, the first first, each with its caller."""
+    def makers(self, sha256: str, *, ahead: str | None = None, limit: int = MOST_RUNS) -> Sequence[tuple[Make, str]]:
+        """Runs that made these bytes, the first first, each with its caller; those of the caller `ahead` before all."""
         query = sa.select(makes, runs.c.caller).join(runs).where(makes.c.sha256 == sha256)
+        order = (runs.c.caller != (ahead or ""), makes.c.made_at, makes.c.run_id)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(makes.c.made_at, makes.c.run_id).limit(limit)).all()
+            rows = connection.execute(query.order_by(*order).limit(limit)).all()
         return [(_make(row), row.caller) for row in rows]
 
-    def users(self, sha256: str, *, limit: int = MOST_RUNS) -> Sequence[tuple[Use, str]]:
-        """Every run that read these bytes, the first first, each with its caller."""
+    def users(self, sha256: str, *, ahead: str | None = None, limit: int = MOST_RUNS) -> Sequence[tuple[Use, str]]:
+        """Runs that read these bytes, in the same order."""
         query = sa.select(uses, runs.c.caller).join(runs).where(uses.c.sha256 == sha256)
+        order = (runs.c.caller != (ahead or ""), uses.c.used_at, uses.c.run_id)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(uses.c.used_at, uses.c.run_id).limit(limit)).all()
+            rows = connection.execute(query.order_by(*order).limit(limit)).all()
         return [(_use(row), row.caller) for row in rows]
 
 

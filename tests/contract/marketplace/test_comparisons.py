@@ -22,7 +22,8 @@ from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.comparisons import ComparisonRequest
 from swath_marketplace.store.comparisons import ComparisonCache
 from swath_marketplace.store.rounds import RoundStore
-from swath_marketplace.testing import PREFIX, World, make_world, notebook, user
+from swath_marketplace.testing import PREFIX, World, make_world, notebook, operator, user
+from swath_service.actor import Actor
 from swath_service.errors import Unavailable
 
 BOOK = notebook(
@@ -263,22 +264,28 @@ async def test_those_who_wait_are_few(http: httpx.AsyncClient, world: World) -> 
     service, slow, ended = world.made.context.comparisons, Slow(), []
     service._comparer = slow
 
-    def call() -> None:
-        ended.append(service.of(user("bob"), ComparisonRequest(run_id=second, with_id=first)).verdict)
+    asked = ComparisonRequest(run_id=second, with_id=first)
 
-    threads = [threading.Thread(target=call) for _ in range(4)]
+    def call(actor: Actor) -> None:
+        ended.append(service.of(actor, asked).verdict)
+
+    two = [user("bob"), operator()] * 2
+    threads = [threading.Thread(target=call, args=[actor]) for actor in two]
     for thread in threads:
         thread.start()
     assert begun.acquire(timeout=30)
-    while service._waiting._value:
+    while service._waiting.total() < 4:
         begun.acquire(timeout=0.01)
-    with pytest.raises(Unavailable, match="others wait"):
-        service.of(user("bob"), ComparisonRequest(run_id=second, with_id=first))
+    with pytest.raises(Unavailable, match="you wait for comparisons"):
+        service.of(user("bob"), asked)
+    with pytest.raises(Unavailable, match="others wait for theirs"):
+        service.of(operator("ruth"), asked)
     go.set()
     for thread in threads:
         thread.join(30)
     assert ended == [Verdict.DIFFERS] * 4
     assert len(slow.calls) == 1, "who waited for the same finds it made"
+    assert not service._waiting
 
 
 def _round(world: World, version: str, *results: ScenarioResult) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from swath_marketplace.domain.algorithms import AlgorithmVersion, Resources
-from swath_marketplace.domain.lineage import Direction, Lineage, NodeKind
+from swath_marketplace.domain.lineage import Direction, Lineage, Make, NodeKind, Use, makes_of, uses_of
 from swath_marketplace.domain.lineage_graph import downstream, upstream
 from swath_marketplace.domain.runs import OutputFile, Run, RunStatus, SettlementKind, Stage
 from swath_marketplace.store import lineage, tables
@@ -267,4 +268,21 @@ def test_who_made_and_who_read(store: LineageStore, ended: Ended) -> None:
     ended("b", makes={"out": "same"}, at=0, caller="eve")
     ended("c", reads=[result("same")], at=2)
     assert [(make.run_id, caller) for make, caller in store.makers(sha("same"))] == [("b", "eve"), ("a", "bob")]
-    assert [(use.run_id, caller) for use, caller in store.users(sha("same"))] == [("c", "bob")]
+    assert [(make.run_id, caller) for make, caller in store.makers(sha("same"), ahead="bob", limit=1)] == [("a", "bob")]
+    ended("d", reads=[result("same")], at=1.5, caller="eve")
+    assert [use.run_id for use, _ in store.users(sha("same"))] == ["d", "c"]
+    assert [use.run_id for use, _ in store.users(sha("same"), ahead="bob", limit=1)] == ["c"]
+
+
+def test_the_migration_fills_the_tables_as_a_run_that_ends_does(database: Database, ended: Ended) -> None:
+    runs = [
+        ended("a", reads=[scene("S1"), scene("S1"), scene("S1", "B08")], makes={"one": "x", "two": "x"}, at=0),
+        ended("b", reads=[{"href": "/archive/loose.tif"}, result("x", observed="reported")], makes={}, at=1),
+    ]
+    migration = importlib.import_module("swath_marketplace.store.migrations.versions.lineage")
+    with database.read() as connection:
+        found = {row.id: (migration._uses(row), migration._makes(row)) for row in migration._ended(connection)}
+    for run in runs:
+        uses, makes = found[run.id]
+        assert [Use(**one) for one in uses] == list(uses_of(run))
+        assert [Make(**one) for one in makes] == list(makes_of(run))

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
+from swath.client.lineage import Lineage
 from swath_marketplace.domain.endings import ProcessEnd
 from swath_marketplace.domain.runs import Run
 from swath_marketplace.executors.fake import FakeExecutor, Script, finishing, process_end
@@ -101,6 +102,13 @@ async def test_from_a_result_to_its_scenes_and_back(world: World, http: httpx.As
         ("scene:s2/S1", 2),
     ]
     assert told["nodes"][1]["run"]["parameters"] == {"n": 3}
+    # What a caller's client makes of it.
+    assert Lineage(told, picture=str).tree().splitlines() == [
+        f"ada/double 1.0.0  run {second['id']}, finished",
+        f"├─ ada/double 1.0.0  run {first['id']}, finished  [double]",
+        "│  └─ s2/S1  [B04]",
+        "└─ s2/S2  [B04]",
+    ]
     same = await lineage(http, f"lineage/{sha(b'two')}")
     assert (same["root"], len(same["nodes"])) == (f"file:{sha(b'two')}", 5)
     down = await lineage(http, f"lineage/{sha(b'pixels')}", direction="down")

@@ -230,7 +230,7 @@ def have(world: World, rounds: ScriptedRounds, made: Round) -> None:
 
 async def verified(http: httpx.AsyncClient, world: World, rounds: ScriptedRounds, clock: Shifted) -> None:
     await put(http, {name: FILES[name] for name in FILES if name != "validation.md"})
-    await run(http, world, "ada", 5)
+    await run(http, world, PLATFORM, 5)
     have(world, rounds, a_round(world, clock))
     told = await maturity(http)
     assert told["level"] == "verified", told["next"]
@@ -388,16 +388,18 @@ async def test_whose_runs_they_are_and_how_large(http: httpx.AsyncClient, world:
     version, facts = version_of(world), RunFacts(world.made.database)
     interface = Interface.from_dict(version.interface)
     assert (list(facts.of(version, limit=9)), facts.largest(version, interface)) == ([], None)
-    for who in ("bob", "ada", "cyd"):
+    for who in ("bob", "ada", PLATFORM, "cyd"):
         await run(http, world, who)
     found = facts.of(version, limit=9)
-    assert {one.caller: one.by.value for one in found} == {"bob": "others", "ada": "author", "cyd": "others"}
+    told = {"bob": "others", "ada": "author", PLATFORM: "platform", "cyd": "others"}
+    assert {one.caller: one.by.value for one in found} == told
     assert all(one.cost_millicredits and one.outcome is RunStatus.FINISHED for one in found)
     assert [one.caller for one in facts.of(version, limit=1)] == ["cyd"], "the newest first"
     with world.made.database.write() as connection:
         connection.execute(sa.text("UPDATE runs SET purpose = 'reproduction' WHERE caller = 'cyd'"))
         connection.execute(sa.text("UPDATE runs SET settlement = 'refused' WHERE caller = 'bob'"))
-    assert {one.caller: one.by.value for one in facts.of(version, limit=9)} == {"ada": "author", "cyd": "platform"}
+    told = {"ada": "author", PLATFORM: "platform", "cyd": "platform"}
+    assert {one.caller: one.by.value for one in facts.of(version, limit=9)} == told
     largest = facts.largest(version, interface)
     assert largest is not None
     assert largest.area_km2 == pytest.approx(12_308.8, rel=1e-3)
@@ -488,7 +490,7 @@ async def test_the_clock_makes_up_for_what_was_missed(
     http: httpx.AsyncClient, world: World, rounds: ScriptedRounds, clock: Shifted
 ) -> None:
     await put(http, FILES)
-    await run(http, world, "ada", 5)
+    await run(http, world, PLATFORM, 5)
     # Stored, and the process died before anybody was told.
     rounds.made.append(a_round(world, clock))
     assert (await maturity(http))["level"] == "prototype"

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from swath.client.reproduction import Reproduction
 from swath.contract.comparison import Comparison, Verdict
 from swath_marketplace.domain.endings import ProcessEnd
 from swath_marketplace.domain.errors import LeaseLost
@@ -134,6 +135,10 @@ async def test_what_differs_is_told_with_where_and_why(world: World, http: httpx
     assert "cell 2, line 4: random.random asks for random numbers without a seed" in found["causes"][0]["message"]
     assert found["message"].startswith("double: ")
     assert found["comparisons"]["double"]["differing"] == 1
+    # What a caller's client makes of it.
+    shown = repr(Reproduction(None, found))  # type: ignore[arg-type]
+    assert "verdict: differs" in shown
+    assert "double  differs  not the same bytes" in shown
 
 
 async def test_within_the_tolerance_that_was_asked(

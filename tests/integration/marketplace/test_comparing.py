@@ -102,8 +102,8 @@ def test_a_comparison_that_takes_too_long_or_too_much_memory_is_incomparable(mak
     for name, factor in (("a", 0.5), ("b", 0.25)):
         pandas.DataFrame({"n": rows, "v": rows * factor}).to_parquet(tmp_path / f"{name}.parquet")
     pair = _pair("large", tmp_path / "a.parquet", tmp_path / "b.parquet", "application/vnd.apache.parquet")
-    slow = make(pair_seconds=0.2).compare([pair])["large"]
-    assert (slow.verdict, "more than 0.2 s" in slow.message) == (Verdict.INCOMPARABLE, True)
+    slow = make(pair_seconds=0.1).compare([pair])["large"]
+    assert (slow.verdict, "more than 0.1 s" in slow.message) == (Verdict.INCOMPARABLE, True)
     if not given_up():
         large = make(memory_bytes=220 << 20).compare([pair])["large"]
         assert (large.verdict, "memory" in large.message) == (Verdict.INCOMPARABLE, True)

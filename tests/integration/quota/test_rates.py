@@ -98,6 +98,20 @@ class Room:
         return app
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "counts"),
+    [
+        ("POST", "/s/runs/r1/reproductions", True),
+        ("GET", "/s/runs/r1/reproductions", False),
+        ("POST", "/s/runs/r1/x/reproductions", False),
+        ("POST", "/s/runs/reproductions", False),
+        ("POST", "/s/runs/r1/reproductions/", False),
+    ],
+)
+def test_a_star_in_a_rule_is_one_step(method: str, path: str, counts: bool) -> None:
+    assert RateRule(policy="runs", method="POST", path="/s/runs/*/reproductions").matches(method, path) is counts
+
+
 @pytest.fixture
 def room() -> Room:
     return Room()

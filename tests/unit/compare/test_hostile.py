@@ -6,6 +6,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -172,23 +174,33 @@ def test_what_is_no_plain_file_is_not_opened(good: dict[str, Path], tmp_path: Pa
         assert (got.verdict, got.message) == (Verdict.INCOMPARABLE, f"the found file {said}")
 
 
-def test_a_pair_that_takes_too_long_or_too_much_takes_no_other_along(write_raster: WriteRaster, tmp_path: Path) -> None:
-    rows = numpy.arange(3_000_000)
-    pandas.DataFrame({"n": rows, "v": rows * 0.5}).to_parquet(tmp_path / "a.parquet")
-    pandas.DataFrame({"n": rows, "v": rows * 0.25}).to_parquet(tmp_path / "b.parquet")
-    small = (
-        write_raster("c", numpy.zeros((8, 8), "uint8")),
-        write_raster("d", numpy.zeros((8, 8), "uint8"), tiled=True, blockxsize=16, blockysize=16),
-    )
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"seconds": 0.1, "memory_bytes": 4 << 30}, "more than 0.1 s"),
+        ({"seconds": 60, "memory_bytes": 1 << 29}, "memory"),
+    ],
+    ids=["time", "memory"],
+)
+def test_a_pair_that_takes_too_long_or_too_much_takes_no_other_along(
+    good: dict[str, Path], tmp_path: Path, limits: dict[str, float], said: str
+) -> None:
+    rows = numpy.arange(6_000_000)
+    for name, factor in (("a", 0.5), ("b", 0.25)):
+        pandas.DataFrame({"n": rows, "v": rows * factor}).to_parquet(tmp_path / f"{name}.parquet")
+    (tmp_path / "c.json").write_text(json.dumps({"n": list(range(200))}, indent=2))
     pairs = [
-        FilePair(name="large", expected=tmp_path / "a.parquet", found=tmp_path / "b.parquet"),
-        FilePair(name="small", expected=small[0], found=small[1]),
+        {"name": "large", "expected": str(tmp_path / "a.parquet"), "found": str(tmp_path / "b.parquet")},
+        {"name": "small", "expected": str(good["json"]), "found": str(tmp_path / "c.json")},
     ]
-    for limits, said in ((Limits(seconds=0.1), "more than 0.1 s"), (Limits(memory_bytes=700 << 20), "memory")):
-        found = run(CompareJob(pairs=pairs, limits=limits))
-        assert found["large"].verdict is Verdict.INCOMPARABLE
-        assert said in found["large"].message
-    assert found["small"].verdict is Verdict.IDENTICAL
+    (tmp_path / "job.json").write_text(json.dumps({"pairs": pairs, "limits": limits}))
+    # A process of its own: what this one has mapped would count.
+    command = [sys.executable, "-m", "swath.compare", str(tmp_path / "job.json"), str(tmp_path / "answer.json")]
+    subprocess.run(command, check=True, timeout=120)
+    found = json.loads((tmp_path / "answer.json").read_text())["comparisons"]
+    assert found["large"]["verdict"] == "incomparable"
+    assert said in found["large"]["message"]
+    assert found["small"]["verdict"] == "identical"
 
 
 def test_a_reader_that_crashes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

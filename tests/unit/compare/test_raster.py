@@ -263,3 +263,25 @@ def test_netcdf_is_compared_by_variable_and_time(tmp_path: Path) -> None:
     longer = compare_files(first, _netcdf(tmp_path / "c.nc", times=3))
     assert longer.verdict is Verdict.DIFFERS
     assert longer.differences[0].found == "3 bands"
+
+
+def test_every_page_of_a_tiff_is_compared(tmp_path: Path) -> None:
+    pages = [Image.fromarray(numpy.full((8, 9), shade, dtype="uint8")) for shade in (10, 20, 30)]
+    other = [pages[0], Image.fromarray(numpy.full((8, 9), 21, dtype="uint8")), pages[2]]
+    for name, images in (("a", pages), ("b", other), ("c", pages[:2])):
+        images[0].save(tmp_path / f"{name}.tif", save_all=True, append_images=images[1:])
+    got = compare_files(tmp_path / "a.tif", tmp_path / "b.tif")
+    assert (got.compared, got.differing, got.largest) == (3 * 72, 72, 1.0)
+    assert got.differences[0].where == "page 2, band 1, row 0, column 0"
+    assert compare_files(tmp_path / "a.tif", tmp_path / "c.tif").verdict is Verdict.DIFFERS
+
+
+def test_all_layers_of_a_file_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from swath.compare import raster
+
+    pages = [Image.fromarray(numpy.full((8, 9), shade, dtype="uint8")) for shade in (10, 20, 30)]
+    for name, compression in (("a", None), ("b", "tiff_lzw")):
+        pages[0].save(tmp_path / f"{name}.tif", save_all=True, append_images=pages[1:], compression=compression)
+    assert compare_files(tmp_path / "a.tif", tmp_path / "b.tif").verdict is Verdict.IDENTICAL
+    monkeypatch.setattr(raster, "MAX_PIXELS", 200)
+    assert "216 values; up to 200" in compare_files(tmp_path / "a.tif", tmp_path / "b.tif").message

@@ -265,7 +265,7 @@ MUTANTS: dict[str, list[Mutant]] = {
     "advanced-logging": [lambda e: replace(e, logging=Logging(run_id="run-0", cells=4, messages=1))],
     "cost-calibrated": [
         lambda e: some_runs(e, *range(9), cost_millicredits=3_001),
-        lambda e: some_runs(e, *range(36), quoted_p95_millicredits=None),
+        lambda e: some_runs(e, *range(37), quoted_p95_millicredits=None),
     ],
     "references": [lambda e: with_text(e, "README.md", CARD.replace("doi.org/10.1016", "example.org/11.10"))],
     "documentation": [

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from swath_marketplace.domain.algorithms import Environment
+from swath_marketplace.domain.algorithms import Environment, Resources
 from swath_marketplace.domain.inventories import ChangeKind, Inventory, difference
+from swath_marketplace.domain.runs import Run
+from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.store.artifacts import ArtifactDamaged, ArtifactStore
+from swath_marketplace.store.environments import EnvironmentRegistry
 from swath_marketplace.store.file_hashes import FileHashes, Signature
 from swath_marketplace.store.inventories import InventoryStore
 
@@ -196,3 +202,39 @@ def test_numbers_too_large_for_the_cache_are_not_remembered(tmp_path: Path) -> N
     huge = Signature(device=1, inode=2**64 - 1, bytes=1, modified_ns=1, changed_ns=1)
     hashes.remember({huge: "0" * 64})
     assert hashes.known([huge]) == {}
+
+
+def lived_in(environment: dict[str, object] | None, *, started_at: float) -> Run:
+    """A run as far as its environment goes."""
+    at = datetime.fromtimestamp(started_at, UTC)
+    whole = {"owner": "ada", "name": "x", "version": "1.0.0", "digest": "sha256:0", "caller": "bob", "parameters": {}}
+    resources = {"resources": Resources(), "quote_millicredits": 0, "created_at": at, "started_at": at}
+    return Run(id="r1", algorithm_id="a1", environment=environment, **whole, **resources)  # type: ignore[arg-type]
+
+
+def test_a_run_keeps_what_was_installed_when_it_started(store: InventoryStore, tmp_path: Path) -> None:
+    lock = "0" * 64
+    environment = make_environment(tmp_path / f"eo@{lock[:12]}", numpy="2.3.4")
+    described = {"name": "eo", "lock_sha256": lock, "python": environment.python}
+    (tmp_path / f"eo@{lock[:12]}/environment.json").write_text(json.dumps(described))
+    inventories = Inventories(store=store, environments=EnvironmentRegistry(tmp_path), here=True)
+    named, before = inventories.named(environment), inventories.at_start(environment)
+    assert (named["inventory_sha256"], before["name"], before["python"]) == (None, "eo", "3.11.9")
+    later = time.time() + 5
+    assert inventories.at_end(lived_in({**before}, started_at=later)) == before
+    assert inventories.at_end(lived_in({**named}, started_at=later)) == before, "a crash kept it from being looked at"
+    in_place(site_of(environment) / "numpy" / "__init__.py")
+    assert store.now(environment).inventory_sha256 == before["inventory_sha256"], "a cheap look does not see it"
+    stale = inventories.at_end(lived_in({**before}, started_at=time.time() + 5))
+    assert stale
+    assert stale["inventory_sha256"] != before["inventory_sha256"], "it had changed before that run"
+    assert "changed" not in stale
+    during = inventories.at_end(lived_in({**before}, started_at=time.time() - 5))
+    assert during
+    assert during["changed"] is True
+    assert (during["inventory_sha256"], during["inventory_at_end_sha256"]) == (
+        before["inventory_sha256"],
+        stale["inventory_sha256"],
+    )
+    elsewhere = Inventories(store=store, environments=EnvironmentRegistry(tmp_path), here=False)
+    assert elsewhere.at_start(environment) == named
