@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from swath.contract.semver import Version
 
@@ -33,7 +34,7 @@ def listed(versions: Sequence[AlgorithmVersion]) -> list[AlgorithmVersion]:
     return list(lines.values()) or offered[:1]
 
 
-def due(last: Order | None, ended: Round | None, *, dossier_digest: str, now: datetime, period: timedelta) -> bool:
+def due(last: Order | None, ended: Sequence[Round], *, dossier_digest: str, now: datetime, period: timedelta) -> bool:
     """Whether a version with the dossier `dossier_digest` is to be benchmarked again.
 
     Parameters
@@ -41,16 +42,21 @@ def due(last: Order | None, ended: Round | None, *, dossier_digest: str, now: da
     last
         The latest round that was asked for, ended or not.
     ended
-        What it became, when it has ended.
+        The latest rounds that have ended, newest last. What the platform spoilt is made again after an hour, then after
+        twice the time for each that it spoils in a row.
     """
     if last is None or last.dossier_digest != dossier_digest:
         return True
-    if last.state is not RoundState.ENDED or ended is None:
+    if last.state is not RoundState.ENDED or not ended:
         return False
-    if any(result.outcome is ScenarioOutcome.UNKNOWN for result in ended.results):
-        period = min(period, AGAIN_AFTER)
+    spoilt = len(list(takewhile(_is_spoilt, reversed(ended))))
+    wait = min(period, AGAIN_AFTER * 2 ** (spoilt - 1)) if spoilt else period
     # One that began in the future was dated by a wrong clock, and must not keep the next ones back.
-    return not timedelta(0) <= now - ended.started_at < period
+    return not timedelta(0) <= now - ended[-1].started_at < wait
+
+
+def _is_spoilt(one: Round) -> bool:
+    return any(result.outcome is ScenarioOutcome.UNKNOWN for result in one.results)
 
 
 def next_of(waiting: Sequence[Order]) -> Order | None:

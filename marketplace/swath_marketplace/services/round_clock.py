@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
-from swath_marketplace.domain.benchmarks import Order, RoundState, Trigger
+from swath_marketplace.domain.benchmarks import Order, Trigger
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.runs import PLATFORM
@@ -19,6 +19,8 @@ from swath_marketplace.store.rounds import RoundStore
 
 log = logging.getLogger(__name__)
 _PAGE = 100
+#: More rounds spoilt in a row than there are hours to double in a day.
+_LOOKED_BACK = 8
 
 
 class RoundClock:
@@ -55,7 +57,7 @@ class RoundClock:
             if dossier is None or not dossier.scenarios:
                 continue
             last = self._store.latest(version.algorithm_id, version.digest)
-            ended = self._store.ended(last.id) if last and last.state is RoundState.ENDED else None
+            ended = self._store.of(version.algorithm_id, version.digest, limit=_LOOKED_BACK)
             is_due = due(last, ended, dossier_digest=dossier.digest, now=self._clock(), period=self._period)
             if is_due and not self.spent(version):
                 is_new = last is None or last.dossier_digest != dossier.digest

@@ -96,14 +96,23 @@ def test_a_prerelease_is_listed_where_there_is_nothing_else() -> None:
 )
 def test_due_by_the_clock(after: timedelta, outcome: ScenarioOutcome, is_due: bool) -> None:
     last, known = ended(outcome)
-    assert due(last, known, dossier_digest="d", now=NOW + after, period=DAY) is is_due
+    assert due(last, [known], dossier_digest="d", now=NOW + after, period=DAY) is is_due
+
+
+@pytest.mark.parametrize(("spoilt", "hours"), [(1, 1), (2, 2), (3, 4), (5, 16), (6, 24), (8, 24)])
+def test_what_the_platform_keeps_spoiling_is_tried_less_often(spoilt: int, hours: int) -> None:
+    _, good = ended(ScenarioOutcome.GREEN, at=NOW - 9 * DAY)
+    last, bad = ended(ScenarioOutcome.UNKNOWN)
+    rounds, after = [good, *[bad] * spoilt], timedelta(hours=hours)
+    assert due(last, rounds, dossier_digest="d", now=NOW + after, period=DAY)
+    assert not due(last, rounds, dossier_digest="d", now=NOW + after - timedelta(seconds=1), period=DAY)
 
 
 def test_a_new_dossier_is_due_and_an_open_round_is_not() -> None:
-    assert due(None, None, dossier_digest="d", now=NOW, period=DAY)
+    assert due(None, [], dossier_digest="d", now=NOW, period=DAY)
     last, known = ended(ScenarioOutcome.GREEN)
-    assert due(last, known, dossier_digest="another", now=NOW, period=DAY)
-    assert not due(order(), None, dossier_digest="d", now=NOW + 9 * DAY, period=DAY)
+    assert due(last, [known], dossier_digest="another", now=NOW, period=DAY)
+    assert not due(order(), [], dossier_digest="d", now=NOW + 9 * DAY, period=DAY)
 
 
 def test_what_somebody_waits_for_comes_first() -> None:
