@@ -31,6 +31,7 @@ class _Graph:
     nodes: dict[str, Node] = field(default_factory=dict)
     files: dict[tuple[str, str], list[Carried]] = field(default_factory=lambda: defaultdict(list))
     others: dict[str, str] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
 
     def add(self, node: Node) -> bool:
         """Whether `node` is there now: not when there are too many."""
@@ -44,9 +45,12 @@ class _Graph:
         self.nodes[node_id] = replace(self.nodes[node_id], cut=True)
 
     def run(self, facts: RunFacts, *, depth: int, sees: Sees) -> Node:
+        if (known := self.nodes.get(self.keys.get(facts.id, ""))) is not None:
+            return known
         seen = sees(facts)
         # A number of this answer: the id of another's run is nobody's business.
         key = f"run:{facts.id}" if seen else self.others.setdefault(facts.id, f"other:{len(self.others) + 1}")
+        self.keys[facts.id] = key
         return Node(
             id=key,
             kind=NodeKind.RUN,
