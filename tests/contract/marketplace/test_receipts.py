@@ -96,7 +96,7 @@ def test_inputs_are_stated_with_all_that_is_known_of_them(world: World) -> None:
     assert (first.sha256, first.uri) == ("a" * 64, "urn:swath:item:s2/T31#B04")
     assert first.about == {"collection": "s2", "item": "T31", "asset": "B04", "bytes": 12, "observed": "served"}
     assert (second.sha256, second.uri) == (None, "urn:swath:archive:x/y.tif")
-    assert second.about == {"path": "x/y.tif", "observed": "reported"}
+    assert second.about == {"path": "x/y.tif", "observed": "reported", "flag": "true"}
     assert third.uri == "/archive/s2/T31/B08.tif"
     assert type(told).from_dict(told.as_dict()) == told
 
