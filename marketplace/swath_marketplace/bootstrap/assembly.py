@@ -92,13 +92,7 @@ def assemble(
     )
     trust = make_trust(ground, executor=executor)
     running = make_running(
-        ground,
-        quota=quota,
-        executor=executor,
-        added_values=added_values,
-        trust=trust,
-        inventories=inventories,
-        inputs=inputs,
+        ground, added_values, quota=quota, executor=executor, trust=trust, inventories=inventories, inputs=inputs
     )
     comparing = make_comparisons(ground, runs=running.runs, comparer=comparer)
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)

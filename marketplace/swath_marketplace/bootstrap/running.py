@@ -54,10 +54,10 @@ def local_executor(settings: Settings, folders: RunFolders) -> LocalExecutor:
 
 def make_running(
     ground: Ground,
+    added_values: AddedValues,
     *,
     quota: QuotaClient,
     executor: Executor,
-    added_values: AddedValues,
     trust: Trust,
     inventories: Inventories,
     inputs: InputObserver,

@@ -98,7 +98,26 @@ DOORS = [
     ("GET", f"receipts/by-hash/{'0' * 64}"),
     ("GET", "runs/a1/comparison"),
     ("GET", "algorithms/ada/double/versions/1.0.0/comparison"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/dossier"),
+    ("PUT", "algorithms/ada/double/versions/1.0.0/dossier"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/dossier/files/README.md"),
     ("GET", "runs/a1/comparison/pictures/double"),
+    ("GET", "runs/a1/lineage"),
+    ("GET", f"lineage/{'0' * 64}"),
+    ("POST", "runs/a1/reproductions"),
+    ("GET", "runs/a1/reproductions"),
+    ("POST", "reproductions"),
+    ("GET", "reproductions"),
+    ("GET", "reproductions/a1"),
+    ("GET", "reproductions/a1/pictures/double"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/rounds"),
+    ("POST", "algorithms/ada/double/versions/1.0.0/rounds"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/drift"),
+    ("GET", "rounds/a1"),
+    ("GET", "rounds/a1/pictures/three/reference/double"),
+    ("GET", "breaks"),
+    ("GET", "notices"),
+    ("POST", "notices/a1/read"),
 ]
 #: What anybody may ask: whether it is up, and which keys it signs with.
 OPEN_DOORS = {("GET", "health"), ("GET", "receipts/keys")}
@@ -114,25 +133,27 @@ async def test_every_other_door_needs_one(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+#: What stands in a path's place holders.
+FILLED = {
+    "owner": "ada",
+    "version": "1.0.0",
+    "run_id": "a1",
+    "output": "double",
+    "path": "README.md",
+    "round_id": "a1",
+    "reproduction_id": "a1",
+    "notice_id": "a1",
+    "scenario": "three",
+    "kind": "reference",
+    "name": "double",
+    **dict.fromkeys(("inventory_sha256", "other_sha256", "key", "sha256"), "0" * 64),
+}
+
+
 def test_the_list_of_doors_is_whole(world: World) -> None:
     paths = world.app().openapi()["paths"]
     told = {(method.upper(), path.removeprefix(PREFIX)) for path, methods in paths.items() for method in methods}
-    told = {
-        (method, path.replace("{inventory_sha256}", "0" * 64).replace("{other_sha256}", "0" * 64))
-        for method, path in told
-    }
-    filled = {
-        (method, path.replace("{owner}", "ada").replace("{version}", "1.0.0").replace("{run_id}", "a1"))
-        for method, path in told
-    }
-    filled = {
-        (
-            method,
-            path.replace("results/{name}", "results/double").replace("{name}", "double").replace("{output}", "double"),
-        )
-        for method, path in filled
-    }
-    filled = {(method, path.replace("{key}", "0" * 64).replace("{sha256}", "0" * 64)) for method, path in filled}
+    filled = {(method, path.format(**FILLED)) for method, path in told}
     assert filled - OPEN_DOORS - {("HEAD", "runs/a1/results/double")} == set(DOORS)
 
 
