@@ -25,7 +25,7 @@ class NothingToBenchmark(Conflict):
     """The version has no scenarios."""
 
 
-class TooManyRounds(Refused):
+class TooManyRounds(Conflict):
     """The algorithm has had its rounds of a day."""
 
 

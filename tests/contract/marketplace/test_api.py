@@ -75,6 +75,14 @@ DOORS = [
     ("GET", f"inventories/{'0' * 64}/changes/{'0' * 64}"),
     ("GET", "algorithms/ada/double/versions/1.0.0/assessments"),
     ("POST", "algorithms/ada/double/versions/1.0.0/reviews"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/rounds"),
+    ("POST", "algorithms/ada/double/versions/1.0.0/rounds"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/drift"),
+    ("GET", "rounds/b2"),
+    ("GET", "rounds/b2/pictures/three/reference/double"),
+    ("GET", "breaks"),
+    ("GET", "notices"),
+    ("POST", "notices/c3/read"),
     ("POST", "runs"),
     ("POST", "quotes"),
     ("GET", "runs"),
@@ -132,6 +140,9 @@ def test_the_list_of_doors_is_whole(world: World) -> None:
         )
         for method, path in filled
     }
+    parts = {"{round_id}": "b2", "{scenario}": "three", "{kind}": "reference", "{notice_id}": "c3"}
+    for part, value in parts.items():
+        filled = {(method, path.replace(part, value)) for method, path in filled}
     filled = {(method, path.replace("{key}", "0" * 64).replace("{sha256}", "0" * 64)) for method, path in filled}
     assert filled - OPEN_DOORS - {("HEAD", "runs/a1/results/double")} == set(DOORS)
 
