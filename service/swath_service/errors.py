@@ -72,10 +72,6 @@ class Refused(SwathError):
     """A quota or a wallet says no."""
 
 
-class TooMany(SwathError):
-    """It was done often enough for now."""
-
-
 class Unavailable(SwathError):
     """Another service that is needed does not answer; nothing was done and the same request may be sent again."""
 
@@ -89,6 +85,5 @@ STATUSES: dict[type[SwathError], int] = {
     Conflict: 409,
     TooLarge: 413,
     Invalid: 422,
-    TooMany: 429,
     Unavailable: 503,
 }

@@ -13,7 +13,7 @@ STATUSES: dict[type[SwathError], int] = {
     errors.EnvironmentGone: 409,
     errors.NotMature: 409,
     errors.NothingToBenchmark: 409,
-    errors.TooManyRounds: 429,
+    errors.TooManyRounds: 409,
     errors.RunNotTerminal: 409,
     errors.RunNotFinished: 409,
     errors.BumpTooSmall: 422,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swath_service.errors import Conflict, Invalid, Refused, TooMany
+from swath_service.errors import Conflict, Invalid, Refused
 
 
 class VersionExists(Conflict):
@@ -25,7 +25,7 @@ class NothingToBenchmark(Conflict):
     """The version has no scenarios."""
 
 
-class TooManyRounds(TooMany):
+class TooManyRounds(Conflict):
     """The algorithm has had its rounds of a day."""
 
 
