@@ -49,9 +49,10 @@ class ArchiveFiles:
         path = PurePosixPath(read.path)
         if path.is_absolute() or ".." in path.parts or "\0" in read.path:
             return FileState.UNKNOWN
+        if read.sha256 is None:
+            # Nobody saw it: a notebook may claim a file that never was.
+            return FileState.UNKNOWN
         file = self.root / path
         if not file.is_file():
             return FileState.GONE
-        if read.sha256 is None:
-            return FileState.UNKNOWN
         return FileState.SAME if self.hashes(file) == read.sha256 else FileState.REPLACED

@@ -184,6 +184,7 @@ def test_what_became_of_a_file(tmp_path: Path) -> None:
         OriginInput(sha256="1", path="x.tif"): FileState.SAME,
         OriginInput(sha256="2", path="x.tif"): FileState.REPLACED,
         OriginInput(sha256="1", path="y.tif"): FileState.GONE,
+        OriginInput(sha256=None, path="y.tif"): FileState.UNKNOWN,
         OriginInput(sha256=None, path="x.tif"): FileState.UNKNOWN,
         OriginInput(sha256="1"): FileState.UNKNOWN,
         OriginInput(sha256="1", path="../outside"): FileState.UNKNOWN,
