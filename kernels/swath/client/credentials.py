@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from swath.client.errors import Invalid, NotSignedIn, SwathError
+from swath.client.private_files import write_private_json
 
 _HOW = "run `swath login URL`, or set SWATH_URL and SWATH_TOKEN"
 
@@ -192,7 +192,7 @@ class Store:
         kept = self.read()
         servers = dict(kept.get("servers", {}))
         servers[credentials.url] = {"token": credentials.token, "user": user, "insecure": credentials.insecure}
-        self._write({"version": 1, "current": credentials.url, "servers": servers})
+        write_private_json(self.path, {"version": 1, "current": credentials.url, "servers": servers})
 
     def forget(self, url: str | None = None) -> str | None:
         """Drop the token of `url` (by default the current hub) and say whose it was; ``None`` when there was none."""
@@ -202,19 +202,5 @@ class Store:
         if url is None or servers.pop(url, None) is None:
             return None
         current = kept.get("current") if kept.get("current") != url else next(iter(servers), None)
-        self._write({"version": 1, "current": current, "servers": servers})
+        write_private_json(self.path, {"version": 1, "current": current, "servers": servers})
         return url
-
-    def _write(self, kept: dict[str, Any]) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp makes it 0600 from the start; the rename leaves no moment with half a file.
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".credentials-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(kept, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise

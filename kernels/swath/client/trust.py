@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from swath.client.credentials import Store
 from swath.client.errors import SwathError
+from swath.client.private_files import write_private_json
 from swath.contract.envelopes import Envelope, Reason, Untrusted
 from swath.contract.receipts import Checkpoint, check_checkpoint
 from swath.contract.signing_keys import KeySet
@@ -74,14 +74,14 @@ class Pins:
         kept["hubs"][url] = keys.origin
         former = kept["origins"].get(keys.origin) or {}
         kept["origins"][keys.origin] = {**former, "keys": keys.as_dict()}
-        self._write(kept)
+        write_private_json(self.path, kept)
 
     def keep_checkpoint(self, keys: KeySet, checkpoint: Envelope) -> None:
         """Remember how far the log has come; it is believed already."""
         check_checkpoint(checkpoint, keys, verify)
         kept = self._read()
         kept["origins"].setdefault(keys.origin, {"keys": keys.as_dict()})["checkpoint"] = checkpoint.as_dict()
-        self._write(kept)
+        write_private_json(self.path, kept)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -103,16 +103,3 @@ class Pins:
             code="pins-unfit",
             mend="delete it to begin anew; compare the keys' head with the operator then",
         )
-
-    def _write(self, kept: dict[str, Any]) -> None:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".trust-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(kept, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise

@@ -132,7 +132,7 @@ def _page(request: Request, caller: Actor, template: str, values: Callable[[], d
     except SwathError as error:
         return render(
             request,
-            "error.html",
+            "no_wallet.html",
             prefix=prefix,
             status=status_of(error, {**FAMILIES, **STATUSES}),
             viewer=caller.name,
