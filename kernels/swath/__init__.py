@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         run,
         runs,
         validate,
+        verify,
         wallet,
         whoami,
     )
@@ -86,11 +87,12 @@ __all__ = [
     "run",
     "runs",
     "validate",
+    "verify",
     "wallet",
     "whoami",
 ]
 
-_API = "algorithms environments get_run lineage login publish quote reproduce run runs validate wallet whoami"
+_API = "algorithms environments get_run lineage login publish quote reproduce run runs validate verify wallet whoami"
 _TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Len Lt MaxLen MinLen MultipleOf Pattern TemporalInterval"
 _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swath.client import algorithms as _algorithms
 from swath.client import lineage as _lineage
@@ -26,6 +26,10 @@ from swath.client.runs import Runs
 from swath.client.session import Identity
 from swath.client.values import parameters_json
 from swath.client.wallet import Wallet
+
+if TYPE_CHECKING:
+    # With it comes what checks signatures, which few need.
+    from swath.client.verifying import Verification
 
 
 def run(
@@ -267,6 +271,24 @@ def reproduce(
         tolerances=tolerances,
         budget_millicredits=None if budget is None else millicredits(budget),
     )
+
+
+def verify(file: str | Path, *, receipt: str | Path | None = None) -> Verification:
+    """Check that a receipt, or a result by its receipt, is what a run really brought back; see `swath verify`.
+
+    >>> swath.verify("median.tif").ok
+
+    Parameters
+    ----------
+    file
+        A receipt, or a result of a run.
+    receipt
+        The receipt of the result; by default the hub is asked for it.
+    """
+    from swath.client.verifying import Verifier
+
+    api = session.connection()
+    return Verifier(api=api).file(Path(file), receipt=Path(receipt) if receipt is not None else None)
 
 
 def wallet() -> Wallet:
