@@ -186,7 +186,10 @@ def notices(
     limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show what you ought to know of your algorithms: scenarios that broke, were mended, or became slower."""
+    """Show what you ought to know of your algorithms.
+
+    Scenarios that broke, were mended, or became slower or dearer; the newest first.
+    """
     api = session.connection()
     if read is not None:
         ids = (
