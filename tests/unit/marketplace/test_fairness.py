@@ -317,10 +317,14 @@ def test_time_that_goes_backwards_gives_nobody_more(readings: list[int], half_li
 def test_a_clock_that_steps_back_changes_no_order(steps: dict[float, float], seed: int) -> None:
     """Shares only: with aging out of reach, a schedule under steps back is the schedule without them.
 
-    What is forgotten is less for the time of the step, but the same for all that is compared then.
+    What is forgotten is less for the time of the step, but the same for all that is compared then. Of equal shares the
+    one goes first that has waited longest, by that clock: here no two are equal.
     """
     chance = random.Random(seed)
-    arrivals = _mixed(chance, count=60, over=4000)
+    arrivals = [
+        replace(one, resources=replace(one.resources, cpus=chance.uniform(0.5, 2), memory_mb=chance.randint(50, 400)))
+        for one in _mixed(chance, count=60, over=4000)
+    ]
     plain = World(slots=Slots(cpus=4, memory_mb=4000), rules=NEVER)
     stepped = World(slots=Slots(cpus=4, memory_mb=4000), rules=NEVER)
     plain.go(arrivals)
