@@ -186,6 +186,8 @@ def prove(url: str, token: str, run: dict[str, Any], results: Path) -> None:
     swath("verify", str(receipt), show=True, **environment)
     say.print(f"  swath reproduce {run['id']}")
     swath("reproduce", run["id"], show=True, **environment)
+    latest = json.loads(swath("runs", "--limit", "1", "--json", **environment))
+    say.print(f"  again     {latest['runs'][0]['cost_millicredits'] / 1000:.3f} credits, as any run")
 
 
 def wallet_line(name: str, url: str, token: str) -> str:

@@ -47,6 +47,11 @@ class Walk:
     def cost(self) -> float:
         return float(self.find(r"^ +cost +([\d.]+) credits")[0])
 
+    @property
+    def all_costs(self) -> float:
+        """Of the run, and of the one that reproduced it."""
+        return self.cost + float(self.find(r"^ +again +([\d.]+) credits")[0])
+
 
 @pytest.fixture(scope="module")
 def walks(house: Any, processes: Any) -> list[Walk]:
@@ -91,12 +96,19 @@ def test_the_caller_pays_what_the_run_cost_and_the_author_for_her_jupyterlab(wal
     assert bens_held == 0
     # Both began with the same allowance. Ada's pays for her server alone, of which the first hour is held.
     assert adas_held > 0
-    assert ben == pytest.approx(ada + adas_held - first.cost, abs=0.0011)
+    assert ben == pytest.approx(ada + adas_held - first.all_costs, abs=0.0011)
     later, held = second.wallet("ben")
-    assert (later, held) == (pytest.approx(ben - second.cost, abs=0.0011), 0)
+    assert (later, held) == (pytest.approx(ben - second.all_costs, abs=0.0011), 0)
     # The first walk's server was settled: it cost something, and far less than its first hour.
     paid = ada + adas_held - sum(second.wallet("ada"))
     assert 0 < paid < adas_held
+
+
+def test_the_receipt_is_verified_and_the_run_reproduced(walks: list[Walk]) -> None:
+    for walk in walks:
+        assert re.search(r"^verified$", walk.printed, re.MULTILINE)
+        assert walk.find(r"^verdict +(\S+)") == ("identical",)
+        assert walk.find(r"^level +(\S+)")
 
 
 def test_the_files_are_there_with_the_digests_that_are_told(walks: list[Walk], house: Any) -> None:

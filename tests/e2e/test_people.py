@@ -102,7 +102,9 @@ def test_a_person_opens_her_runs_in_the_browser_and_not_another_ones(
     assert mia.page.url == f"{copy.url}{RUNS}"
     told = json.loads(mia.page.inner_text("pre"))
     assert [run["id"] for run in told["runs"]] == [runs["mia"]]
-    assert json.loads(mia.goto(f"{RUNS}/{runs['mia']}").text())["status"] == "finished"
+    page = mia.goto(f"{RUNS}/{runs['mia']}").text()
+    assert "finished" in page
+    assert "verified" in page
     # Her token stays with the service: the browser holds but the name of a session.
     cookies = {cookie["name"]: cookie for cookie in mia.page.context.cookies()}
     assert cookies["swath-marketplace-session"]["httpOnly"]
@@ -110,7 +112,7 @@ def test_a_person_opens_her_runs_in_the_browser_and_not_another_ones(
     assert mia.complaints == []
     answer = mia.goto(f"{RUNS}/{runs['noa']}")
     assert answer.status == 404
-    assert json.loads(answer.text())["code"] == "no-such-run"
+    assert "no-such-run" in answer.text()
     assert mia.goto(f"{RUNS}/{runs['noa']}/results/notebook-html").status == 404
     assert mia.hosts == {"127.0.0.1"}
 
