@@ -54,7 +54,7 @@ CLIENT: dict[str, Verb] = {
         "Algorithms",
         "benchmark",
         benchmark="Run an algorithm's scenarios and compare what comes with their references.",
-        notices="Show what you ought to know of your algorithms: scenarios that broke, were mended, or became slower.",
+        notices="Show what you ought to know of your algorithms.",
     ),
     **_verbs(
         "Algorithms",
