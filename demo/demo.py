@@ -179,7 +179,8 @@ def _named(one: dict[str, Any]) -> str:
 
 def prove(url: str, token: str, run: dict[str, Any], results: Path) -> None:
     """What of the run can be proved, and whether it comes out the same once more; as its caller."""
-    environment = {"SWATH_URL": url, "SWATH_TOKEN": token}
+    # What is trusted is kept with the demo: another Swath may be at this address when it is walked elsewhere.
+    environment = {"SWATH_URL": url, "SWATH_TOKEN": token, "XDG_CONFIG_HOME": str(results.parent.resolve() / CALLER)}
     receipt = results / "receipt.json"
     swath("receipt", run["id"], "--output", str(receipt), "--force", **environment)
     say.print(f"  swath verify {os.path.relpath(receipt)}")

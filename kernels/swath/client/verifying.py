@@ -165,6 +165,7 @@ class Verifier:
             raise Untrusted(
                 Reason.WRONG_ORIGIN,
                 f"{url} was {expected} when it was first seen, and says now that it is {keys.origin}",
+                mend=f"ask its operator; if it was really set up anew, take {url} out of {self.pins.path}",
             )
         former = self.pins.keys_of(keys.origin)
         if former is None:

@@ -44,12 +44,13 @@ class Reason(StrEnum):
 
 
 class Untrusted(ContractError):
-    """Something is refused; the message says why in a sentence."""
+    """Something is refused; the message says why in a sentence, and `mend` what can be done, where that is known."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, *, mend: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.mend = mend
 
 
 @contextmanager
