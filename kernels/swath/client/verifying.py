@@ -108,7 +108,11 @@ class Verifier:
             believed: Believed = work()
         except Untrusted as error:
             return Verification(
-                verdict=Verdict.REFUSED, checks=tuple(self.checks), reason=error.reason.value, message=error.message
+                verdict=Verdict.REFUSED,
+                checks=tuple(self.checks),
+                reason=error.reason.value,
+                message=error.message,
+                mend=error.mend,
             )
         except (SwathError, OSError) as error:
             return Verification(
