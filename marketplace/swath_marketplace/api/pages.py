@@ -26,6 +26,7 @@ router = APIRouter(include_in_schema=False)
 router.add_api_route("/static/pages.css", stylesheet, methods=["GET"])
 
 _REPRODUCTIONS = 20
+_SHOWN_AT_ONCE = 12
 
 
 def run_page(request: Request, actor: Actor, services: Context, run_id: str) -> Response:
@@ -48,7 +49,7 @@ def _run_page(request: Request, actor: Actor, services: Context, *, run: Run) ->
         sandboxed=token is not None,
         run=run,
         receipt=_receipt(actor, services, run) if finished else None,
-        picture=_picture(actor, services, run) if finished else None,
+        lineage=_lineage(actor, services, run) if finished else None,
         reproductions=found,
         reproductions_total=total,
         goes_on=any(not one.ended for one in found) or not run.terminal,
@@ -103,10 +104,12 @@ def _receipt(actor: Actor, services: Context, run: Run) -> dict[str, Any]:
     return {"believed": believed, "why": ""}
 
 
-def _picture(actor: Actor, services: Context, run: Run) -> Markup | None:
+def _lineage(actor: Actor, services: Context, run: Run) -> dict[str, Any] | None:
+    """The picture of where a run's results come from, and how much is in it: a tall one is opened on request."""
     try:
         lineage = services.lineages.of_run(actor, run.id)
     except SwathError:
         return None
     # Written by an XML writer that escapes every word; it has no script, style sheet or address.
-    return Markup(picture_of(lineage))  # noqa: S704 - see the line above
+    picture = Markup(picture_of(lineage))  # noqa: S704 - see the line above
+    return {"picture": picture, "nodes": len(lineage.nodes), "tall": len(lineage.nodes) > _SHOWN_AT_ONCE}
