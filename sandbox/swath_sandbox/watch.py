@@ -99,7 +99,12 @@ class Watch:
                 os.close(descriptor)
 
     def _waiting(self) -> bool:
-        return bool(self._group and select.select([self._group.fd], [], [], 0)[0])
+        if self._group is None:
+            return False
+        # Not select(): that takes no descriptor above 1,023.
+        ready = select.poll()
+        ready.register(self._group.fd, select.POLLIN)
+        return bool(ready.poll(0))
 
     def _look(self, descriptor: int) -> dict[str, object] | None:
         assert self._group is not None
