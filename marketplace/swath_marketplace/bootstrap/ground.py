@@ -54,7 +54,7 @@ def lay_ground(settings: Settings, *, clock: Clock) -> Ground:
     database = Database(settings.url())
     database.migrate()
     folders, artifacts = RunFolders(home / "runs"), ArtifactStore(home / "artifacts")
-    algorithms, run_store = AlgorithmStore(database), RunStore(database, rules=settings.rules())
+    algorithms, run_store = AlgorithmStore(database), RunStore(database, rules=settings.rules(), clock=clock)
     # What ran before this table was, a half-life that was changed: both count from now on.
     run_store.queue.rebuild(now=clock())
     registry = Registry(

@@ -80,6 +80,14 @@ class Target:
     host: str
     """As DNS has it: ASCII, lower case; an IPv6 address without brackets."""
     port: int
+    path: str
+    """With the query; never empty."""
+
+    @property
+    def authority(self) -> str:
+        """What the ``Host`` header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +138,8 @@ class OutgoingRules:
         port = _PORTS[parts.scheme] if port is None else port
         if not any(port in allowed for allowed in self.ports):
             raise refused(f"port {port} is not sent to here", "use the scheme's own port, or ask the operator")
-        return Target(url=url, scheme=parts.scheme, host=host, port=port)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return Target(url=url, scheme=parts.scheme, host=host, port=port, path=path)
 
     def check(self, addresses: Iterable[str]) -> tuple[IpAddress, ...]:
         """The addresses a name leads to, when every one of them may be sent to.

@@ -19,7 +19,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from swath_marketplace.domain.addresses import OutgoingRules, refused
+from swath_marketplace.domain.addresses import OutgoingRules, Target, refused
 from swath_marketplace.domain.errors import AddressRefused
 
 #: Answers the addresses that a host's name leads to.
@@ -109,7 +109,8 @@ class Outgoing:
         """
         target = self.rules.target(url)
         deadline = self._clock() + self._seconds
-        told = {"User-Agent": self._agent, "Accept": "*/*", "Connection": "close", **(headers or {})}
+        told = {"Host": target.authority, "User-Agent": self._agent, "Accept": "*/*", "Connection": "close"}
+        told |= headers or {}
         backend = _Guarded(self.rules, resolve=self._resolve, deadline=deadline, clock=self._clock)
         context = self._tls() if target.scheme == "https" else None
         timeout = dict.fromkeys(("connect", "read", "write", "pool"), self._seconds)
@@ -119,7 +120,7 @@ class Outgoing:
                     ssl_context=context, max_connections=1, retries=0, http2=False, network_backend=backend
                 ) as pool,
                 pool.stream(
-                    "POST", url, headers=list(told.items()), content=content, extensions={"timeout": timeout}
+                    "POST", _url(target), headers=list(told.items()), content=content, extensions={"timeout": timeout}
                 ) as response,
             ):
                 return Answer(
@@ -175,10 +176,11 @@ class _Guarded(httpcore.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
+        del timeout
         try:
             found = self._resolve(host, port)
         except OSError as error:
@@ -196,7 +198,8 @@ class _Guarded(httpcore.NetworkBackend):
             return _Timed(stream, deadline=self._deadline, clock=self._clock)
         raise failure
 
-    def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:  # noqa: ASYNC109
+    def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Any = None) -> Any:
+        del path, timeout, socket_options
         raise httpcore.UnsupportedProtocol("unix sockets are not sent to")
 
     def sleep(self, seconds: float) -> None:
@@ -211,10 +214,12 @@ class _Timed(httpcore.NetworkStream):
         self._deadline = deadline
         self._clock = clock
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        del timeout
         return self._stream.read(max_bytes, timeout=_left(self._deadline, self._clock))
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        del timeout
         self._stream.write(buffer, timeout=_left(self._deadline, self._clock))
 
     def close(self) -> None:
@@ -224,14 +229,20 @@ class _Timed(httpcore.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> httpcore.NetworkStream:
+        del timeout
         left = _left(self._deadline, self._clock)
         stream = self._stream.start_tls(ssl_context, server_hostname=server_hostname, timeout=left)
         return _Timed(stream, deadline=self._deadline, clock=self._clock)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def _url(target: Target) -> httpcore.URL:
+    """Of the parts that were checked: nothing reads the text a second time, in another way."""
+    return httpcore.URL(scheme=target.scheme, host=target.host, port=target.port, target=target.path)
 
 
 def _left(deadline: float, clock: Callable[[], float]) -> float:

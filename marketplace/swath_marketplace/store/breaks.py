@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from swath_marketplace.domain.benchmarks import ScenarioResult
 from swath_marketplace.domain.breaks import Break, Changes, Notice, NoticeKind
+from swath_marketplace.domain.hook_messages import of_notice
+from swath_marketplace.store import outbox
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.round_tables import breaks, notices
 
@@ -86,8 +88,14 @@ def write_changes(connection: sa.Connection, changes: Changes) -> None:
         values = {name: getattr(one, name) for name in breaks.c.keys()}  # noqa: SIM118 - not a mapping
         connection.execute(breaks.insert().values({**values, "result": one.result.as_dict()}))
     for told in changes.notices:
-        values = {name: getattr(told, name) for name in notices.c.keys()}  # noqa: SIM118 - not a mapping
-        connection.execute(notices.insert().values({**values, "kind": told.kind.value}))
+        write_notice(connection, told)
+
+
+def write_notice(connection: sa.Connection, notice: Notice) -> None:
+    """Tell a user, in the transaction of `connection`; whoever listens for notices over HTTP hears it, too."""
+    values = {name: getattr(notice, name) for name in notices.c.keys()}  # noqa: SIM118 - not a mapping
+    connection.execute(notices.insert().values({**values, "kind": notice.kind.value}))
+    outbox.tell(connection, [of_notice(notice)])
 
 
 def _break(row: sa.Row[Any]) -> Break:
