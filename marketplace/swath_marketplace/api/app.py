@@ -26,6 +26,7 @@ from swath_marketplace.api import (
     reproductions,
     rounds,
     runs,
+    webhooks,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
@@ -88,6 +89,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         reproductions.router,
         rounds.router,
         runs.router,
+        webhooks.router,
     ):
         app.include_router(router, prefix=base)
     return app

@@ -25,6 +25,7 @@ from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
+from swath_marketplace.services.webhooks import Webhooks
 from swath_marketplace.store.runs import RunStore
 
 
@@ -49,6 +50,7 @@ class Context:
     forms: FormTokens
     shapes: Shapes
     trust: Trust
+    webhooks: Webhooks
 
 
 def context_of(request: Request) -> Context:

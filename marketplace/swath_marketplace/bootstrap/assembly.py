@@ -20,6 +20,7 @@ from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import benchmarks
 from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.ground import lay_ground
+from swath_marketplace.bootstrap.hooks import Hooks, make_hooks
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
@@ -55,11 +56,12 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
+    hooks: Hooks
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.hooks.deliverer)
 
 
 def assemble(
@@ -97,6 +99,7 @@ def assemble(
     comparing = make_comparisons(ground, runs=running.runs, comparer=comparer)
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
+    hooks = make_hooks(ground)
     benches.rounds.add_listener(assessed.assessor.on_round)
     context = Context(
         registry=ground.registry,
@@ -116,6 +119,7 @@ def assemble(
         forms=FormTokens(),
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
+        webhooks=hooks.webhooks,
     )
     return Marketplace(
         context=context,
@@ -128,6 +132,7 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
+        hooks=hooks,
     )
 
 

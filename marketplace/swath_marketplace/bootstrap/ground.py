@@ -7,6 +7,7 @@ from pathlib import Path
 
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock
+from swath_marketplace.executors.outgoing import Outgoing
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
@@ -34,6 +35,7 @@ class Ground:
     registry: Registry
     dossier_store: DossierStore
     dossiers: Dossiers
+    outgoing: Outgoing
 
     @property
     def data(self) -> Path:
@@ -77,5 +79,6 @@ def lay_ground(settings: Settings, *, clock: Clock) -> Ground:
         events=EventLogs(folders),
         registry=registry,
         dossier_store=dossier_store,
+        outgoing=Outgoing(settings.outgoing(), authorities=settings.outgoing_authorities),
         dossiers=Dossiers(registry=registry, store=dossier_store, artifacts=artifacts, clock=clock),
     )

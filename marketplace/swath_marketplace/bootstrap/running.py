@@ -101,6 +101,7 @@ def make_running(
         reconciler=reconciler,
         folders=ground.folders,
         slots=slots,
+        check_address=ground.outgoing.check,
         clock=clock,
     )
     places = Places(store=store.queue, slots=slots, terms=terms, clock=clock)

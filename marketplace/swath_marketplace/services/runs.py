@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
+from swath_marketplace.domain.hooks import Callback
 from swath_marketplace.domain.runs import PLATFORM, OutputFile, Run, RunPurpose, RunStatus
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
@@ -43,6 +44,8 @@ class RunRequest:
     budget_millicredits: int | None = None
     """The most that the run may cost: it caps what is held; what reaches it is asked to checkpoint, then stopped."""
     purpose: RunPurpose = RunPurpose.CALL
+    callbacks: tuple[Callback, ...] = ()
+    """Who is to be told of it, committed with it."""
 
     @property
     def sha256(self) -> str:
@@ -62,6 +65,7 @@ class RunRequest:
                         "budget_millicredits": self.budget_millicredits,
                         # Left out of a call, so that keys from before there were purposes are known still.
                         **({} if self.purpose is RunPurpose.CALL else {"purpose": self.purpose.value}),
+                        **({"callbacks": [one.as_dict() for one in self.callbacks]} if self.callbacks else {}),
                     }
                 )
             )
@@ -88,9 +92,11 @@ class Runs:
         reconciler: Reconciler,
         folders: RunFolders,
         slots: Slots,
+        check_address: Callable[[str], None],
         clock: Clock,
     ) -> None:
         self._store = store
+        self._check_address = check_address
         self._registry = registry
         self._added_values = added_values
         self._cashier = cashier
@@ -116,6 +122,8 @@ class Runs:
             held.
         KeyReused
             `key` came with another request before.
+        AddressRefused
+            Nothing is sent to the address of a callback.
         RunRefused
             The wallet would not hold the price; the run is there, ended, and says why.
         NotFound, VersionYanked, EnvironmentGone
@@ -127,6 +135,8 @@ class Runs:
             earlier = self._earlier(caller, key, sha256)
             if earlier is not None:
                 return _accepted(earlier), False
+        for one in request.callbacks:
+            self._check_address(one.url)
         run = self._new(actor, caller, request)
         with self._reconciler.handling(run.id):
             stored, known_sha256, created = self._store.create(
@@ -135,6 +145,7 @@ class Runs:
                 request_sha256=sha256,
                 holder=self._reconciler.holder,
                 until=self._reconciler.lease_until(),
+                callbacks=request.callbacks,
             )
             if created:
                 return _accepted(self._reconciler.advance(stored)), True
