@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from swath_service.errors import Forbidden, Invalid, NotFound
 from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
+from swath_marketplace.domain.errors import RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
 from swath_marketplace.domain.hooks import Callback
+from swath_marketplace.domain.idempotency import check_key, same_request
 from swath_marketplace.domain.runs import PLATFORM, OutputFile, Run, RunPurpose, RunStatus
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
@@ -30,8 +30,6 @@ from swath_marketplace.services.holds import Cashier, Offer
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.store.runs import RunStore
-
-_KEY = re.compile(r"[\x20-\x7e]{1,200}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +147,7 @@ class Runs:
             )
             if created:
                 return _accepted(self._reconciler.advance(stored)), True
-        _same_request(known_sha256, sha256)
+        same_request(known_sha256, sha256)
         return _accepted(stored), False
 
     def quote(self, actor: Actor, request: RunRequest) -> tuple[AlgorithmVersion, Offer]:
@@ -291,29 +289,13 @@ class Runs:
         return version, parameters
 
     def _earlier(self, caller: str, key: str, sha256: str) -> Run | None:
-        if not _KEY.fullmatch(key):
-            raise Invalid(
-                code="bad-idempotency-key",
-                message="an idempotency key is 1 to 200 printable ASCII characters",
-                mend="a UUID is a good one",
-                findings=[{"field": "Idempotency-Key", "message": "not such a key", "mend": "send a UUID"}],
-            )
+        check_key(key)
         found = self._store.find(caller=caller, key=key)
         if found is None:
             return None
         run, known = found
-        _same_request(known, sha256)
+        same_request(known, sha256)
         return run
-
-
-def _same_request(known: str, sha256: str) -> None:
-    if known != sha256:
-        raise KeyReused(
-            code="idempotency-key-reused",
-            message="this idempotency key came with another request before",
-            mend="make a new key for a new request; repeat a key only with the very same request",
-            findings=[{"field": "Idempotency-Key", "message": "used for another request", "mend": "make a new key"}],
-        )
 
 
 def _bound(version: AlgorithmVersion, values: Mapping[str, Any]) -> Mapping[str, Any]:
