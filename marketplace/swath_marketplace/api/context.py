@@ -51,6 +51,8 @@ class Context:
     shapes: Shapes
     trust: Trust
     webhooks: Webhooks
+    wait_seconds: float
+    """The longest that an answer waits for the end of a run."""
 
 
 def context_of(request: Request) -> Context:

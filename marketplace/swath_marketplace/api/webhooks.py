@@ -155,7 +155,7 @@ def redeliver(webhook_id: WebhookId, delivery_id: DeliveryId, actor: Caller, ser
     return _delivery(services, services.webhooks.redeliver(actor, webhook_id, delivery_id))
 
 
-def topics_of(events: list[str]) -> tuple[Topic, ...]:
+def topics_of(events: list[str], *, field: str = "events") -> tuple[Topic, ...]:
     """The topics that are named, each once.
 
     Raises
@@ -172,7 +172,7 @@ def topics_of(events: list[str]) -> tuple[Topic, ...]:
             message="there are no events of that name",
             mend=mend,
             findings=[
-                {"field": f"events.{place}", "message": "no such event", "mend": mend}
+                {"field": f"{field}.{place}", "message": "no such event", "mend": mend}
                 for place, name in enumerate(events)
                 if name not in known
             ],

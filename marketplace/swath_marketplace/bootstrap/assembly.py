@@ -120,6 +120,7 @@ def assemble(
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
         webhooks=hooks.webhooks,
+        wait_seconds=settings.wait_seconds,
     )
     return Marketplace(
         context=context,

@@ -190,6 +190,11 @@ def delivery_id(webhook_id: str, key: str) -> str:
     return "msg_" + hashlib.sha256(f"{webhook_id}\n{key}".encode()).hexdigest()[:32]
 
 
+def callback_id(run_id: str, number: int) -> str:
+    """Name of what came with a run to be told of it: the `number` of it, from 0."""
+    return hashlib.sha256(f"{run_id}/{number}".encode()).hexdigest()[:32]
+
+
 def pause_after(tries: int, *, spread: float, retry_after: float | None = None) -> float:
     """Seconds until the next try: 5 s, 20 s, 80 s, … and never more than 8 h, so about 15 tries in three days.
 

@@ -13,7 +13,7 @@ from swath_service.errors import Conflict, Forbidden, NotFound
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import RunNotTerminal
-from swath_marketplace.domain.hooks import USUAL, Delivery, DeliveryStage, Kind, Message, Topic, Webhook
+from swath_marketplace.domain.hooks import USUAL, Delivery, DeliveryStage, Kind, Message, Topic, Webhook, callback_id
 from swath_marketplace.executors.outgoing import Outgoing
 from swath_marketplace.services.delivering import Deliverer
 from swath_marketplace.services.hook_secrets import HookSecrets
@@ -218,9 +218,10 @@ class Webhooks:
         self._deliverer.wake()
         return again or delivery
 
-    def secret_of_callback(self, webhook_id: str) -> str:
-        """What messages to a callback that came with a run are signed with."""
-        return self._secrets.secret(webhook_id, 1)
+    def of_run(self, run_id: str) -> tuple[str, str]:
+        """The id and the secret of the webhook that came with a run, for whoever asked for that run."""
+        made = callback_id(run_id, 0)
+        return made, self._secrets.secret(made, 1)
 
     def _mine(self, actor: Actor, webhook_id: str) -> Webhook:
         actor.require(Scope.EXECUTE)

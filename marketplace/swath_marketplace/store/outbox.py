@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from swath_marketplace.domain.hook_messages import body_of
-from swath_marketplace.domain.hooks import STANDARD, Callback, DeliveryStage, Kind, Message, Topic, delivery_id
+from swath_marketplace.domain.hooks import (
+    STANDARD,
+    Callback,
+    DeliveryStage,
+    Kind,
+    Message,
+    Topic,
+    callback_id,
+    delivery_id,
+)
 from swath_marketplace.store.hook_tables import deliveries, webhooks
 
 
@@ -51,7 +59,7 @@ def listen(connection: sa.Connection, callbacks: Sequence[Callback], *, user: st
     """Note who came with a run to be told of it."""
     for number, one in enumerate(callbacks):
         values = {
-            "id": uuid.uuid5(uuid.NAMESPACE_URL, f"{run_id}/{number}").hex,
+            "id": callback_id(run_id, number),
             "user": user,
             "kind": Kind.CALLBACK.value,
             "url": one.url,
