@@ -44,7 +44,7 @@ class BreakStore:
         self, *, include_closed: bool = False, limit: int, offset: int = 0, after: Place | None = None
     ) -> tuple[Sequence[Break], int]:
         """A page of breaks, newest first, and how many there are in all."""
-        wanted = [] if include_closed else [breaks.c.closed_at.is_(None)]
+        wanted: list[sa.ColumnElement[bool]] = [] if include_closed else [breaks.c.closed_at.is_(None)]
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(breaks).where(*wanted)).scalar_one()
             wanted += newest_first(after, breaks.c.opened_at, breaks.c.id)
@@ -66,7 +66,7 @@ class NoticeStore:
         self, user: str, *, unread: bool = False, limit: int, offset: int = 0, after: Place | None = None
     ) -> tuple[Sequence[Notice], int]:
         """A page of a user's notices, newest first, and how many there are in all."""
-        wanted = [notices.c.user == user]
+        wanted: list[sa.ColumnElement[bool]] = [notices.c.user == user]
         if unread:
             wanted.append(notices.c.read_at.is_(None))
         with self._database.read() as connection:
