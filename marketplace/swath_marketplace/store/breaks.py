@@ -10,8 +10,11 @@ import sqlalchemy as sa
 
 from swath_marketplace.domain.benchmarks import ScenarioResult
 from swath_marketplace.domain.breaks import Break, Changes, Notice, NoticeKind
+from swath_marketplace.domain.visibility import ANYBODY, Viewer
+from swath_marketplace.store.algorithms import is_shown
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.round_tables import breaks, notices
+from swath_marketplace.store.tables import algorithms
 
 
 class BreakStore:
@@ -38,9 +41,13 @@ class BreakStore:
                 connection.execute(sa.select(breaks.c.round_id).where(breaks.c.closed_at.is_(None))).scalars()
             )
 
-    def list(self, *, include_closed: bool = False, limit: int, offset: int) -> tuple[Sequence[Break], int]:
-        """A page of breaks, newest first, and how many there are in all."""
+    def list(
+        self, *, include_closed: bool = False, viewer: Viewer = ANYBODY, limit: int, offset: int
+    ) -> tuple[Sequence[Break], int]:
+        """A page of breaks of what `viewer` sees, newest first, and how many there are in all."""
         wanted = [] if include_closed else [breaks.c.closed_at.is_(None)]
+        if (shown := is_shown(viewer)) is not None:
+            wanted.append(sa.exists().where(algorithms.c.id == breaks.c.algorithm_id, shown))
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(breaks).where(*wanted)).scalar_one()
             query = sa.select(breaks).where(*wanted).order_by(breaks.c.opened_at.desc(), breaks.c.id)
