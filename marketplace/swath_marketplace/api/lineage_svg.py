@@ -108,10 +108,8 @@ def _second(node: Node) -> str:
         if node.run is None:
             return "a run of somebody else"
         ended = f"{node.run.ended_at:%Y-%m-%d %H:%M}" if node.run.ended_at else ""
-        since = "revoked since" if node.revoked_at else ""
-        return " ".join(
-            word for word in (node.run.id[:8], since or node.run.status, ended if not since else "") if word
-        )
+        told = ("revoked since",) if node.revoked_at else (node.run.status, ended)
+        return " ".join(word for word in (node.run.id[:8], *told) if word)
     if node.kind is NodeKind.SCENE:
         return node.collection or ""
     return f"sha256 {node.sha256[:16]}" if node.sha256 and node.path else "a file"

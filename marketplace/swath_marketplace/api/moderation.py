@@ -73,7 +73,7 @@ def acts(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:
-    """What was hidden, shown again, revoked and answered, the latest first: all for operators, one's own for authors."""
+    """What was hidden, shown again, revoked and answered, the latest first: operators see all, authors their own."""
     found, total = services.moderation.acts.acts(actor, path=algorithm, limit=limit, offset=offset)
     items = [act_shape(one) for one in found]
     return services.shapes.page("acts", items, total=total, limit=limit, offset=offset)

@@ -132,7 +132,5 @@ def stopped_for(version: AlgorithmVersion, *, reason: str, versions: Sequence[Al
 
 def notice_of(act: Act, user: str, *, kind: NoticeKind, text: str, link: str) -> Notice:
     """A notice of `act` to `user`; the same act tells them the same thing once."""
-    known = hashlib.sha256(
-        f"act:{act.kind}:{act.algorithm_id}:{act.digest}:{act.at.isoformat()}:{user}:{kind}".encode()
-    )
-    return Notice(id=known.hexdigest()[:32], user=user, kind=kind, text=text, link=link, at=act.at)
+    known = hashlib.sha256(f"act:{act.sequence}:{user}:{kind}".encode()).hexdigest()
+    return Notice(id=known[:32], user=user, kind=kind, text=text, link=link, at=act.at)

@@ -187,11 +187,8 @@ def is_shown(viewer: Viewer) -> sa.ColumnElement[bool] | None:
     table = tables.algorithms
     if viewer.sees_all:
         return None
-    return (
-        sa.or_(table.c.hidden_at.is_(None), table.c.owner == viewer.owner)
-        if viewer.owner
-        else table.c.hidden_at.is_(None)
-    )
+    shown = table.c.hidden_at.is_(None)
+    return sa.or_(shown, table.c.owner == viewer.owner) if viewer.owner else shown
 
 
 def _words(version: AlgorithmVersion) -> dict[str, Any]:

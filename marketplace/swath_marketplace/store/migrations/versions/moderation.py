@@ -173,8 +173,7 @@ def _kinds_of_notices() -> None:
         sa.Column("read_at", _TIME),
         sa.CheckConstraint(kinds, name="ck_notices_kind"),
     )
-    columns = '"id", "user", "kind", "text", "link", "at", "read_at"'
-    op.execute(f"INSERT INTO notices ({columns}) SELECT {columns} FROM notices_before")
+    op.execute('INSERT INTO notices SELECT id, "user", kind, text, link, at, read_at FROM notices_before')
     op.execute("DROP TABLE notices_before")
     op.create_index("ix_notices_user", "notices", ["user", "at"])
 
