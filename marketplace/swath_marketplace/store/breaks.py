@@ -45,7 +45,7 @@ class BreakStore:
         self, *, include_closed: bool = False, viewer: Viewer = ANYBODY, limit: int, offset: int
     ) -> tuple[Sequence[Break], int]:
         """A page of breaks of what `viewer` sees, newest first, and how many there are in all."""
-        wanted = [] if include_closed else [breaks.c.closed_at.is_(None)]
+        wanted: list[sa.ColumnElement[bool]] = [] if include_closed else [breaks.c.closed_at.is_(None)]
         if (shown := is_shown(viewer)) is not None:
             wanted.append(sa.exists().where(algorithms.c.id == breaks.c.algorithm_id, shown))
         with self._database.read() as connection:

@@ -70,14 +70,16 @@ def test_waiting_runs_end_for_it_and_running_ones_as_the_operator_says(published
     assert ended
     for run in ended:
         assert (run.outcome, run.error.code if run.error else None) == (RunStatus.ERROR, "version-revoked")
-        assert run.error and WHY in run.error.message
+        assert run.error
+        assert WHY in run.error.message
         assert (run.cost_millicredits, run.usage, run.id in fake.starts) == (0, None, False)
     fake.hold_back = False
     if running is Running.FINISH:
         fake.let_end(going.id)
     over = published.look_until(going.id)
     if running is Running.STOP:
-        assert over.error and over.error.code == "version-revoked"
+        assert over.error
+        assert over.error.code == "version-revoked"
         assert (over.outcome, over.cost_millicredits) == (RunStatus.ERROR, 0)
     else:
         assert over.outcome is RunStatus.FINISHED
@@ -91,7 +93,8 @@ def test_a_run_that_was_asked_for_in_the_moment_of_the_revocation_does_not_start
     with published.made.database.write() as connection:
         connection.execute(sa.text("UPDATE runs SET desired = 'finished', stopped_for = NULL"))
     over = published.look_until(run.id)
-    assert over.error and over.error.code == "version-revoked"
+    assert over.error
+    assert over.error.code == "version-revoked"
     assert (over.cost_millicredits, published.fake.starts) == (0, [])
 
 
@@ -128,7 +131,7 @@ def test_a_yanked_version_can_be_revoked_and_both_are_for_good(published: World)
             pytest.raises(sa.exc.DBAPIError, match="never changes"),
             published.made.database.write() as connection,
         ):
-            connection.execute(sa.text(f"UPDATE versions SET {column} = NULL"))  # noqa: S608 - a column's name
+            connection.execute(sa.text(f"UPDATE versions SET {column} = NULL"))
     for statement in ("DELETE FROM moderation_acts", "UPDATE moderation_acts SET reason = 'x'"):
         with (
             pytest.raises(sa.exc.DBAPIError, match="never changes"),
