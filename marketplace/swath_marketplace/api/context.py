@@ -19,6 +19,7 @@ from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
+from swath_marketplace.services.moderation_desk import ModerationDesk
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
@@ -39,6 +40,7 @@ class Context:
     version_comparisons: VersionComparisons
     dossiers: Dossiers
     maturity: Maturity
+    moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
     lineages: Lineages
