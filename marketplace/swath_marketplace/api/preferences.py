@@ -67,5 +67,6 @@ async def waited_for(request: Request, services: Context, run: Run, *, seconds: 
             break
         await anyio.sleep(min(pause, left))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-        run = await run_in_threadpool(services.run_store.get, run.id) or run
+        found = await run_in_threadpool(services.run_store.get, run.id)
+        run = found or run
     return run

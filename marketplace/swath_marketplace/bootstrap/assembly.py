@@ -24,20 +24,19 @@ from swath_marketplace.bootstrap.hooks import Hooks, make_hooks
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
+from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.receipts import make_trust
-from swath_marketplace.bootstrap.running import local_executor, make_running
+from swath_marketplace.bootstrap.running import local_executor, make_added_values, make_running
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
-from swath_marketplace.store.added_value import PriceStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.rounds import RoundStore
 
@@ -89,9 +88,7 @@ def assemble(
     comparer = comparer or make_comparer(settings)
     assessed = assessing(ground, rounds=rounds or RoundStore(ground.database))
     maturity = assessed.maturity
-    added_values = AddedValues(
-        registry=ground.registry, prices=PriceStore(ground.database), maturity=maturity, clock=clock
-    )
+    added_values = make_added_values(ground, maturity=maturity)
     trust = make_trust(ground, executor=executor)
     running = make_running(
         ground, added_values, quota=quota, executor=executor, trust=trust, inventories=inventories, inputs=inputs
@@ -108,6 +105,7 @@ def assemble(
         version_comparisons=comparing.versions,
         dossiers=ground.dossiers,
         maturity=maturity,
+        moderation=moderation(ground, running=running),
         rounds=benches.rounds,
         runs=running.runs,
         lineages=lineages(ground.database, runs=running.runs),

@@ -19,6 +19,14 @@ class NoticeKind(StrEnum):
     BENCHMARK_SLOWER = "benchmark-slower"
     BENCHMARK_DEARER = "benchmark-dearer"
     WEBHOOK_DISABLED = "webhook-disabled"
+    REVOKED = "revoked"
+    HIDDEN = "hidden"
+    """An algorithm of theirs was hidden, or is shown again."""
+    REPORTED = "reported"
+    ANSWERED = "answered"
+    """A report of theirs has its answer."""
+    REVIEW = "review"
+    """A review of something of theirs, or a reply to theirs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
