@@ -47,8 +47,9 @@ STANDARD = "standard"
 PATIENCE = timedelta(days=3)
 #: News of a progress is old news soon.
 PROGRESS_PATIENCE = timedelta(minutes=5)
-#: A webhook that took nothing for so long is switched off when the next message to it is given up.
-DISABLE_AFTER = timedelta(days=3)
+#: A webhook that took nothing for so long is switched off when a message to it is given up. Shorter than the patience
+#: by more than the longest pause: the last try of a message that nobody ever took comes later than this.
+DISABLE_AFTER = timedelta(hours=60)
 #: How long what was sent can be looked at, and sent again.
 KEEP = timedelta(days=30)
 MOST_WEBHOOKS = 20

@@ -194,7 +194,7 @@ class Deliverer:
         if attempt.status == _GONE:
             return "it answered 410: what was there is gone for good"
         if webhook.failing_since and attempt.at - webhook.failing_since >= DISABLE_AFTER:
-            return f"it took nothing for {DISABLE_AFTER.days} days; at last {attempt.error}"
+            return f"it took nothing since {webhook.failing_since:%Y-%m-%d %H:%M} UTC; at last {attempt.error}"
         return ""
 
     def _take_over(self) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from swath_marketplace.domain.breaks import Notice
 from swath_marketplace.domain.hooks import KEEP, Attempt, Delivery, DeliveryStage, Kind, Topic, Webhook
 from swath_marketplace.domain.runs import Stage
-from swath_marketplace.store.breaks import write_notice
+from swath_marketplace.store.breaks import write_notices
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.hook_tables import deliveries, webhooks
 from swath_marketplace.store.tables import runs
@@ -193,7 +193,7 @@ class DeliveryStore:
             deliveries.update().where(*waiting).values(stage=DeliveryStage.FAILED.value, ended_at=at, lease_holder=None)
         )
         if outcome.notice:
-            write_notice(connection, outcome.notice)
+            write_notices(connection, [outcome.notice])
 
 
 def _at_work(now: datetime) -> sa.ColumnElement[bool]:
