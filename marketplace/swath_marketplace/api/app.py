@@ -34,6 +34,7 @@ from swath_marketplace.api import (
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
+from swath_marketplace.api.idempotency import Idempotency
 from swath_marketplace.api.limits import BodyLimit
 
 
@@ -65,10 +66,10 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         lifespan=lifespan,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
-    app.user_middleware.append(Middleware(BodyLimit))
+    base = prefix.rstrip("/")
+    app.user_middleware += [Middleware(BodyLimit), Middleware(Idempotency, base=base)]
     install_page_keys(app)
     app.state.context = context
-    base = prefix.rstrip("/")
 
     @app.get(f"{base}/health", tags=["health"])
     async def health() -> dict[str, str]:

@@ -87,8 +87,7 @@ def assemble(
     executor = executor or local_executor(settings, ground.folders)
     comparer = comparer or make_comparer(settings)
     assessed = assessing(ground, rounds=rounds or RoundStore(ground.database))
-    maturity = assessed.maturity
-    added_values = make_added_values(ground, maturity=maturity)
+    added_values = make_added_values(ground, maturity=assessed.maturity)
     trust = make_trust(ground, executor=executor)
     running = make_running(
         ground, added_values, quota=quota, executor=executor, trust=trust, inventories=inventories, inputs=inputs
@@ -104,7 +103,7 @@ def assemble(
         comparisons=comparing.runs,
         version_comparisons=comparing.versions,
         dossiers=ground.dossiers,
-        maturity=maturity,
+        maturity=assessed.maturity,
         moderation=moderation(ground, running=running),
         rounds=benches.rounds,
         runs=running.runs,
@@ -115,9 +114,10 @@ def assemble(
         events=ground.events,
         inventories=inventories,
         forms=FormTokens(),
-        shapes=Shapes(prefix, maturity=maturity),
+        shapes=Shapes(prefix, maturity=assessed.maturity),
         trust=trust,
         webhooks=hooks.webhooks,
+        answers=hooks.answers,
         wait_seconds=settings.wait_seconds,
     )
     return Marketplace(
