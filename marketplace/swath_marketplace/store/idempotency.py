@@ -45,7 +45,8 @@ class IdempotencyStore:
         with self._database.write() as connection:
             connection.execute(idempotency.delete().where(idempotency.c.expires_at < now))
             insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-            if connection.execute(insert(idempotency).values(values).on_conflict_do_nothing()).rowcount:
+            made = insert(idempotency).values(values).on_conflict_do_nothing().returning(idempotency.c.id)
+            if connection.execute(made).first() is not None:
                 return None
             known = connection.execute(sa.select(idempotency).where(row).with_for_update()).one()
             if known.answer is None and known.claimed_until < now and known.request_sha256 == request_sha256:
