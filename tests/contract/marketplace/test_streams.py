@@ -13,7 +13,6 @@ import pytest
 from swath_marketplace.api import stream
 from swath_marketplace.api.preferences import Preferences
 from swath_marketplace.executors.fake import process_end, write_report
-from swath_marketplace.executors.protocol import Going
 from swath_marketplace.testing import PREFIX, World, notebook, user
 
 Event = tuple[str, str, dict[str, Any]]
@@ -58,7 +57,10 @@ LINES = [
 def log(folder: Any, upto: int) -> None:
     at = "2026-01-01T00:00:00Z"
     lines = [json.dumps({"seq": seq, "at": at, **line}) + "\n" for seq, line in enumerate(LINES[:upto])]
-    (folder.out / "events.jsonl").write_text("".join(lines), encoding="utf-8")
+    beside = folder.out / "events.new"
+    beside.write_text("".join(lines), encoding="utf-8")
+    # At once: a reader sees lines that are whole, as the runner writes them.
+    beside.replace(folder.out / "events.jsonl")
 
 
 async def whole(http: httpx.AsyncClient, run_id: str, **given: Any) -> list[Event]:
@@ -97,13 +99,14 @@ async def test_what_was_seen_live_and_what_is_replayed_make_the_whole(
 ) -> None:
     """A reader that is cut off after any event of a run that goes on, and comes back after its end."""
     monkeypatch.setattr(stream, "_QUICK_SECONDS", 0.01)
-    going = {"lines": 1}
+    folders: list[Any] = []
 
     def script(_: Any, folder: Any) -> Any:
-        log(folder, going["lines"])
-        return Going()
+        folders.append(folder)
+        write_report(folder, outputs={"double": b"6"})
+        return process_end()
 
-    world.fake.script = script
+    world.fake.script, world.fake.hold_back = script, True
     run_id = (await http.post("runs", json=ASKED)).json()["id"]
     services = world.made.context
     live: list[Event] = []
@@ -113,17 +116,12 @@ async def test_what_was_seen_live_and_what_is_replayed_make_the_whole(
             live.append((str(one.event), str(one.id), json.loads(one.data or "")))
 
     reader = asyncio.create_task(read())
-    for lines in range(1, len(LINES)):
-        going["lines"] = lines
+    for lines in range(len(LINES) + 1):
         world.made.reconciler.look()
+        for folder in folders:
+            log(folder, lines)
         await asyncio.sleep(0.03)
-
-    def over(_: Any, folder: Any) -> Any:
-        log(folder, len(LINES))
-        write_report(folder, outputs={"double": b"6"})
-        return process_end()
-
-    world.fake.script = over
+    world.fake.let_end(run_id)
     await asyncio.to_thread(world.look_until, run_id)
     await asyncio.wait_for(reader, 10)
     assert {kind for kind, _, _ in live} == {"status"} | {str(line["type"]) for line in LINES}
@@ -141,7 +139,7 @@ async def test_a_run_that_never_ran_ends_its_stream_the_same_way(http: httpx.Asy
     await http.delete(f"runs/{run_id}")
     world.look_until(run_id)
     told = await whole(http, run_id)
-    assert [data.get("name") or data.get("status") for _, _, data in told][-2:] == ["canceled", "canceled"]
+    assert [data.get("status") or data.get("name") for _, _, data in told][-2:] == ["canceled", "canceled"]
     assert (await whole(http, run_id, params={"after": told[-1][1]})) == []
     assert (await whole(http, run_id, params={"after": told[-2][1]})) == told[-1:]
 
@@ -188,7 +186,7 @@ async def test_who_waits_gets_the_end_when_it_comes_in_time(http: httpx.AsyncCli
         answer = await http.post("runs", json=ASKED, headers={"Prefer": "wait=20"})
         assert (answer.status_code, answer.json()["status"]) == (201, "finished")
         assert answer.headers["preference-applied"] == "wait=20"
-        world.fake.script = lambda *_: Going()
+        world.fake.hold_back = True
         slow = await http.post("runs", json=ASKED, headers={"Prefer": "respond-async, wait=0"})
         assert (slow.status_code, slow.headers["preference-applied"]) == (202, "respond-async, wait=0")
         assert slow.json()["status"] in ("queued", "running")
