@@ -72,6 +72,7 @@ CLIENT: dict[str, Verb] = {
         results="List or fetch the results of a run.",
         cancel="Cancel a run.",
     ),
+    **_verbs("Runs", "webhook", webhook="Have what happens to your runs posted to an address of yours."),
     **_verbs("Runs", "comparing", diff="Compare two files, two folders of results, or two runs."),
     **_verbs(
         "Trust",
