@@ -91,8 +91,8 @@ def rotate(
     _show(found, as_json=as_json)
 
 
-@webhook.command()
-def test(webhook_id: Id, as_json: AsJson = False) -> None:
+@webhook.command("test")
+def ping(webhook_id: Id, as_json: AsJson = False) -> None:
     """Send a ping and show what came of it; ends with 1 when it was not taken."""
     told = _get(webhook_id).test()
     if as_json:

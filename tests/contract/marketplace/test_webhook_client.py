@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from standardwebhooks import Webhook as Signer
+from standardwebhooks import WebhookVerificationError
 from swath.cli.app import app
 from swath.client import session, webhooks
 from swath.client.credentials import Credentials
@@ -133,3 +135,15 @@ def test_what_the_standards_own_library_signs_is_believed_and_nothing_else() -> 
     for secret, sent, headers in bad:
         with pytest.raises(Invalid):
             webhooks.verify(secret, sent, headers)
+
+
+def test_the_receiver_in_the_documentation_works() -> None:
+    page = (Path(__file__).parents[3] / "docs/doors-events.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    told: dict[str, Any] = {}
+    exec(compile(block, "doors-events.md", "exec"), told)
+    body = b'{"type":"run.end"}'
+    headers = {name.lower(): value for name, value in signed(SECRET, body, at=time.time()).items()}
+    assert [told["receive"](SECRET, body, headers) for _ in range(2)] == ["run.end", None]
+    with pytest.raises(WebhookVerificationError):
+        told["receive"](OTHER, body, headers)
