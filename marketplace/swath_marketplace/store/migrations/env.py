@@ -10,6 +10,7 @@ from swath_marketplace.store.tables import Base
 
 #: Modules whose tables are of the same metadata.
 for module in (
+    "account_tables",
     "assessment_tables",
     "dossier_tables",
     "lineage_tables",
