@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 from swath.contract.zips import ArchiveUnreadable, Fault, ReadZip
@@ -70,14 +70,26 @@ class BagWriter:
         self._payload[path] = digest.hexdigest()
         return self._payload[path]
 
-    def close(self, info: Mapping[str, str]) -> None:
-        """Write the tag files, and end. `info`: labels and values of ``bag-info.txt``, in that order."""
+    def close(self, info: Mapping[str, str], *, seal: Callable[[str], tuple[str, bytes]] | None = None) -> None:
+        """Write the tag files, and end.
+
+        Parameters
+        ----------
+        info
+            Labels and values of ``bag-info.txt``, in that order.
+        seal
+            Given the sha256 of the payload's manifest, which binds every file of it, answers the name and content of
+            one more tag file.
+        """
         lines = [*info.items(), ("Payload-Oxum", f"{self._bytes}.{len(self._payload)}")]
         tags = {
             "bagit.txt": DECLARATION,
             "bag-info.txt": "".join(f"{label}: {value}\n" for label, value in lines).encode(),
             _MANIFEST: _manifest({f"data/{path}": sha256 for path, sha256 in self._payload.items()}),
         }
+        if seal:
+            name, content = seal(hashlib.sha256(tags[_MANIFEST]).hexdigest())
+            tags[name] = content
         hashes = {name: hashlib.sha256(content).hexdigest() for name, content in tags.items()}
         for name, content in {**tags, _TAG_MANIFEST: _manifest(hashes)}.items():
             with self._zip.open(self._about(name, pack=True), "w") as target:
@@ -129,6 +141,15 @@ class Bag:
     def size(self, path: str) -> int:
         """Bytes of ``data/<path>``."""
         return self._zip.size(f"{self._top}/data/{path}")
+
+    @property
+    def manifest_sha256(self) -> str:
+        """SHA-256 of the payload's manifest, which binds every file of it."""
+        return hashlib.sha256(self._tag(_MANIFEST)).hexdigest()
+
+    def tag(self, name: str) -> bytes | None:
+        """A tag file, where there is one of that name."""
+        return self._tag(name) if name in self._tags else None
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """The content of ``data/<path>``; raises `ArchiveUnreadable`."""

@@ -157,7 +157,9 @@ def _check_directory(stream: BinaryIO, bounds: Bounds) -> None:
     stream.seek(0)
     if count > bounds.files or length > bounds.directory_bytes:
         raise ArchiveUnreadable(
-            Fault(code="too-many-files", field="archive", message=f"it has {count} files; at most {bounds.files} are read")
+            Fault(
+                code="too-many-files", field="archive", message=f"it has {count} files; at most {bounds.files} are read"
+            )
         )
 
 

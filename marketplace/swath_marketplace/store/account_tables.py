@@ -29,9 +29,7 @@ class AccountWorkRow(Base, table=True):
         sa.CheckConstraint(_one_of("stage", WorkStage), name="ck_account_work_stage"),
         sa.CheckConstraint("(stage IN ('asked', 'working')) = (ended_at IS NULL)", name="ck_account_work_ended"),
         sa.CheckConstraint("fraction >= 0 AND fraction <= 1", name="ck_account_work_fraction"),
-        sa.Index(
-            "uq_account_work_open", "owner", "kind", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN
-        ),
+        sa.Index("uq_account_work_open", "owner", "kind", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
         sa.Index("ix_account_work_owner", "owner", "asked_at"),
         sa.Index("ix_account_work_stage", "stage"),
     )
