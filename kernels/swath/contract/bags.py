@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from swath.contract.zips import ArchiveUnreadable, Fault, ReadZip
@@ -159,24 +159,24 @@ class Bag:
         """A small file as a whole; raises `ArchiveUnreadable`."""
         return self._zip.read(f"{self._top}/data/{path}", max_bytes=max_bytes)
 
-    def check(self) -> Iterator[Fault]:
-        """Read every file, and tell each that is not what the manifests say."""
+    def check(self) -> Iterator[tuple[str, Sequence[Fault]]]:
+        """Read every file; answers each one's path below ``data/``, or name, with what is wrong with it."""
         for name, sha256 in self._tags.items():
-            yield from self._checked(f"{self._top}/{name}", name, sha256)
+            yield name, self._checked(f"{self._top}/{name}", name, sha256)
         for path, sha256 in self._sha256.items():
-            yield from self._checked(f"{self._top}/data/{path}", f"data/{path}", sha256)
+            yield path, self._checked(f"{self._top}/data/{path}", f"data/{path}", sha256)
 
-    def _checked(self, name: str, told: str, sha256: str) -> Iterator[Fault]:
+    def _checked(self, name: str, told: str, sha256: str) -> Sequence[Fault]:
         digest = hashlib.sha256()
         try:
             for block in self._zip.blocks(name):
                 digest.update(block)
         except ArchiveUnreadable as error:
-            yield from error.faults
-            return
-        if digest.hexdigest() != sha256:
-            message = f"its sha256 is {digest.hexdigest()}, and the manifest says {sha256}"
-            yield Fault(code="altered", field=told, message=message, mend="fetch the archive again")
+            return error.faults
+        if digest.hexdigest() == sha256:
+            return ()
+        message = f"its sha256 is {digest.hexdigest()}, and the manifest says {sha256}"
+        return (Fault(code="altered", field=told, message=message, mend="fetch the archive again"),)
 
     def _tag(self, name: str) -> bytes:
         return self._zip.read(f"{self._top}/{name}", max_bytes=_LARGEST_MANIFEST)

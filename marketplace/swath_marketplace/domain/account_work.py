@@ -23,7 +23,7 @@ class WorkStage(StrEnum):
     WORKING = "working"
     DONE = "done"
     REFUSED = "refused"
-    """An archive that cannot be imported; `AccountWork.findings` say everything that is wrong. Nothing of it was kept."""
+    """An archive that cannot be imported; `AccountWork.findings` say all that is wrong. Nothing was kept."""
     FAILED = "failed"
     """The platform could not, again and again; `AccountWork.message` says why."""
     EXPIRED = "expired"

@@ -75,10 +75,10 @@ class Adoption:
 
     importer: str
     origin: str
-    keys: str
-    """The origin's published keys."""
+    keys: str | None
+    """The origin's published keys; ``None`` when the origin is this very installation."""
     own: bool
-    """Whether the archive comes from this very installation: then its keys and runs are here as themselves."""
+    """Whether it is an archive of the importer's own account here: nothing in it comes from elsewhere."""
     at: datetime
     versions: Sequence[Adopted] = ()
     runs: Sequence[ForeignRun] = ()

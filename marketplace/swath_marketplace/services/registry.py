@@ -68,6 +68,10 @@ class Registry:
         """Have `listener` called after each new version is stored; what it raises goes to the log."""
         self._listeners.append(listener)
 
+    def announce(self, version: AlgorithmVersion) -> None:
+        """Tell the listeners of a version that came here otherwise than by `publish`."""
+        self._tell(version)
+
     def environments(self, actor: Actor) -> Sequence[Environment]:
         """The environments that a notebook may name."""
         actor.require(Scope.READ)

@@ -41,8 +41,8 @@ class ForeignStore:
         with self._database.write() as connection:
             added = [made for one in adoption.versions if (made := self._version(connection, adoption, one))]
             runs = sum(self._run(connection, one) for one in adoption.runs)
-            if not adoption.own:
-                self._pin(connection, adoption)
+            if adoption.keys is not None:
+                self._pin(connection, adoption, adoption.keys)
         return added, runs
 
     def version(self, version: AlgorithmVersion) -> Sequence[ForeignVersion]:
@@ -120,14 +120,14 @@ class ForeignStore:
         )
         return 1
 
-    def _pin(self, connection: sa.Connection, adoption: Adoption) -> None:
+    def _pin(self, connection: sa.Connection, adoption: Adoption, keys: str) -> None:
         table = foreign_keys
         mine = (table.c.importer == adoption.importer, table.c.origin == adoption.origin)
         known = connection.execute(sa.select(table.c.document).where(*mine)).scalar_one_or_none()
         # That the one follows from the other was made sure of when the archive was read; an older archive tells fewer.
-        if known is not None and len(known) >= len(adoption.keys):
+        if known is not None and len(known) >= len(keys):
             return
-        values = {"document": adoption.keys, "pinned_at": adoption.at}
+        values = {"document": keys, "pinned_at": adoption.at}
         if known is None:
             connection.execute(table.insert().values(importer=adoption.importer, origin=adoption.origin, **values))
         else:
