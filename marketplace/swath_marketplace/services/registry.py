@@ -182,6 +182,10 @@ class Registry:
             )
         return version
 
+    def has_environment(self, version: AlgorithmVersion) -> bool:
+        """Whether the build that a version was published with is here."""
+        return self._environment_of(version) is not None
+
     def notebook(self, actor: Actor, path: str) -> tuple[AlgorithmVersion, bytes]:
         """A version and its notebook as published."""
         version = self.version(actor, path)
