@@ -14,6 +14,7 @@ from swath_service.app import create_app
 from swath_service.identity import Identity
 
 from swath_marketplace.api import (
+    account,
     added_value,
     algorithms,
     comparisons,
@@ -60,9 +61,9 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         lifespan=lifespan,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
-    app.user_middleware.append(Middleware(BodyLimit))
-    app.state.context = context
     base = prefix.rstrip("/")
+    app.user_middleware.append(Middleware(BodyLimit, streamed=frozenset({f"{base}/account/imports"})))
+    app.state.context = context
 
     @app.get(f"{base}/health", tags=["health"])
     async def health() -> dict[str, str]:
@@ -76,6 +77,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        account.router,
         added_value.router,
         algorithms.router,
         comparisons.router,

@@ -15,6 +15,8 @@ from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.exit.accounts import Accounts
+from swath_marketplace.services.exit.foreign import Foreign
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
@@ -49,6 +51,9 @@ class Context:
     forms: FormTokens
     shapes: Shapes
     trust: Trust
+    accounts: Accounts
+    foreign: Foreign
+    import_max_bytes: int
 
 
 def context_of(request: Request) -> Context:

@@ -19,6 +19,7 @@ from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import benchmarks
 from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
+from swath_marketplace.bootstrap.exit import exits
 from swath_marketplace.bootstrap.ground import lay_ground
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
@@ -32,6 +33,7 @@ from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
+from swath_marketplace.services.exit.keeper import AccountKeeper
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
@@ -55,11 +57,12 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
+    account_keeper: AccountKeeper
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.account_keeper)
 
 
 def assemble(
@@ -98,6 +101,7 @@ def assemble(
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
     benches.rounds.add_listener(assessed.assessor.on_round)
+    leaving = exits(ground, quota=quota, trust=trust, reproductions=again.reproductions)
     context = Context(
         registry=ground.registry,
         added_values=added_values,
@@ -116,6 +120,9 @@ def assemble(
         forms=FormTokens(),
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
+        accounts=leaving.accounts,
+        foreign=leaving.foreign,
+        import_max_bytes=settings.import_max_mb << 20,
     )
     return Marketplace(
         context=context,
@@ -128,6 +135,7 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
+        account_keeper=leaving.keeper,
     )
 
 

@@ -81,6 +81,10 @@ class Settings(BaseSettings):
     """Names, with commas between, of users whose reviews count, besides operators'."""
     marks_raise: bool = False
     """Whether an operator's mark may raise a version's level above what its evidence shows."""
+    export_keep_days: float = Field(default=7, gt=0, le=365)
+    """How long the archive of an exported account is kept to be fetched."""
+    import_max_mb: int = Field(default=10_240, ge=1, le=1_048_576)
+    """The largest archive of an account that is taken; unpacked it may be twice that."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def url(self) -> str:

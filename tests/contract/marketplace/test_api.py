@@ -57,6 +57,20 @@ async def test_health_needs_no_token(http: httpx.AsyncClient) -> None:
 
 
 DOORS = [
+    ("POST", "account/exports"),
+    ("GET", "account/exports"),
+    ("GET", "account/exports/a1"),
+    ("GET", "account/exports/a1/archive"),
+    ("DELETE", "account/exports/a1"),
+    ("POST", "account/imports"),
+    ("GET", "account/imports"),
+    ("GET", "account/imports/a1"),
+    ("GET", "imported-runs"),
+    ("GET", "imported-runs/a1"),
+    ("GET", "imported-runs/a1/receipt"),
+    ("GET", "imported-runs/a1/results/double"),
+    ("POST", "imported-runs/a1/reproductions"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/provenance"),
     ("GET", ""),
     ("GET", "environments"),
     ("POST", "validate"),
@@ -140,6 +154,7 @@ FILLED = {
     "run_id": "a1",
     "output": "double",
     "path": "README.md",
+    "work_id": "a1",
     "round_id": "a1",
     "reproduction_id": "a1",
     "notice_id": "a1",

@@ -20,9 +20,7 @@ from swath_marketplace.store.account_work import AccountWorkStore
 class Accounts:
     """Exports and imports, for whose they are; to others they are not there."""
 
-    def __init__(
-        self, *, store: AccountWorkStore, files: AccountFiles, wake: Callable[[], None], clock: Clock
-    ) -> None:
+    def __init__(self, *, store: AccountWorkStore, files: AccountFiles, wake: Callable[[], None], clock: Clock) -> None:
         self._store = store
         self._files = files
         self._wake = wake
