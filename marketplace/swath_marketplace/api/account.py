@@ -56,7 +56,7 @@ def one_export(work_id: WorkId, actor: Caller, services: Services) -> dict[str, 
 
 @router.get("/account/exports/{work_id}/archive")
 def archive(work_id: WorkId, actor: Caller, services: Services) -> FileResponse:
-    """The archive: BagIt (RFC 8493) in a ZIP file. Ranges are answered, so that a broken download can be gone on with."""
+    """The archive: BagIt (RFC 8493) in a ZIP file. Ranges are answered: a broken download can be gone on with."""
     work, path = services.accounts.archive(actor, work_id)
     name = f"swath-{quote(work.owner, safe='@')}-{work.asked_at:%Y%m%d}.zip"
     headers = {
@@ -135,7 +135,7 @@ def imported_run(run_id: RunId, actor: Caller, services: Services) -> dict[str, 
     if trust is not None:
         told = {
             "by": trust.origin,
-            "pinned": "foreign: these keys came with the archive; compare their head with what the origin's operator tells",
+            "pinned": "foreign: these keys came with the archive; compare their head with what the origin tells",
             "keys_head": trust.keys_head,
             "verified": not trust.refused,
             "checks": list(trust.checks),

@@ -16,7 +16,6 @@ from swath_service.errors import Invalid
 from swath_marketplace.domain.origins import Origin, OriginOutput, input_of
 from swath_marketplace.services.signing import Keys
 
-
 #: Reads a receipt of another installation; ``None`` where whoever sent it brought no keys of that.
 ReadForeign = Callable[[Actor, Any], Origin | None]
 
