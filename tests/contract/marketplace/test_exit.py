@@ -10,17 +10,17 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from swath.contract.bags import Bag
 from swath.contract.zips import Bounds, ReadZip
 from swath_marketplace.executors.fake import FakeExecutor, finishing
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services import signing
 from swath_marketplace.services.exit.documents import read_account
-from swath_marketplace.store.database import Database
 from swath_marketplace.testing import PREFIX, World, make_world, notebook, write_environment
 
 CARD = b"# Doubles\n\nTwice as much.\n"
@@ -438,16 +438,13 @@ def test_an_archive_over_the_limit_is_not_taken(there: Place) -> None:
 
 
 def test_keys_that_do_not_follow_from_those_seen_before_are_refused(
-    archive: bytes, there: Place, origin: Place, tmp_path: Path
+    archive: bytes, there: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody makes an installation that says it is the origin."""
     there.bring(archive)
     urn = json.loads(entries(archive)["data/account.json"])["origin"]["installation"]
-    (tmp_path / "imitation" / "marketplace").mkdir(parents=True)
-    database = Database(f"sqlite:///{tmp_path / 'imitation' / 'marketplace' / 'marketplace.sqlite'}")
-    database.migrate()
-    with database.write() as connection:
-        connection.execute(sa.text("INSERT INTO installation VALUES (1, :urn)"), {"urn": urn})
+    named = SimpleNamespace(uuid4=lambda: urn.removeprefix("urn:swath:installation:"))
+    monkeypatch.setattr(signing, "uuid", named)
     imitation = place(tmp_path / "imitation")
     done = there.bring(imitation.export())
     assert (done["stage"], done["findings"][0]["code"]) == ("refused", "keys-changed")
