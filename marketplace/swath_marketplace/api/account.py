@@ -45,7 +45,7 @@ def exports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Off
     """Your exports, the latest first."""
     found, total = services.accounts.list(actor, WorkKind.EXPORT, limit=limit, offset=offset)
     items = [_work(one, services) for one in found]
-    return services.shapes.page("account/exports", items, total=total, limit=limit, offset=offset)
+    return services.shapes.page("exports", items, total=total, limit=limit, offset=offset)
 
 
 @router.get("/account/exports/{work_id}")
@@ -109,7 +109,7 @@ def imports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Off
     """Your imports, the latest first."""
     found, total = services.accounts.list(actor, WorkKind.IMPORT, limit=limit, offset=offset)
     items = [_work(one, services) for one in found]
-    return services.shapes.page("account/imports", items, total=total, limit=limit, offset=offset)
+    return services.shapes.page("imports", items, total=total, limit=limit, offset=offset)
 
 
 @router.get("/account/imports/{work_id}")
@@ -123,7 +123,7 @@ def imported_runs(actor: Caller, services: Services, *, limit: Limit = 50, offse
     """The runs that you brought in from elsewhere, the latest made first. They are read-only, and cost nothing here."""
     found, total = services.foreign.list(actor, limit=limit, offset=offset)
     items = [_run(one, services) for one in found]
-    return services.shapes.page("imported-runs", items, total=total, limit=limit, offset=offset)
+    return services.shapes.page("runs", items, total=total, limit=limit, offset=offset)
 
 
 @router.get("/imported-runs/{run_id}")

@@ -185,7 +185,7 @@ def test_the_same_archive_again_changes_nothing(archive: bytes, there: Place, or
 
 def test_a_run_arrives_read_only_with_its_receipt_and_its_results(archive: bytes, there: Place, origin: Place) -> None:
     there.bring(archive, "cyd")
-    (run,) = there.ask("GET", "imported-runs", "cyd").json()["imported-runs"]
+    (run,) = there.ask("GET", "imported-runs", "cyd").json()["runs"]
     assert run["origin"]["run"] == origin.run_id  # type: ignore[attr-defined]
     told = there.ask("GET", run["links"]["self"].removeprefix(PREFIX), "cyd").json()
     assert told["receipt"]["verified"]
@@ -235,7 +235,7 @@ def test_a_number_that_is_taken_is_told_and_nothing_arrives(archive: bytes, ther
 def nothing_of(there: Place, *, versions: int = 0) -> None:
     """Nothing of a refused archive is here, neither in tables nor in files."""
     assert sum(1 for _ in (there.world.settings.data / "marketplace" / "account").iterdir()) == 0
-    assert there.ask("GET", "imported-runs").json()["imported-runs"] == []
+    assert there.ask("GET", "imported-runs").json()["runs"] == []
     found = there.ask("GET", "algorithms/ada/double")
     assert len(found.json().get("versions", [])) == versions
     runs = there.world.settings.data / "marketplace" / "runs"
@@ -463,7 +463,7 @@ def test_an_import_that_was_cut_off_is_ended_by_the_next_keeper(archive: bytes, 
     there.world.made.account_keeper._trouble.clear()
     done = there.work("imports", sent["id"])
     assert (done["stage"], done["report"]["runs"]) == ("done", 1)
-    (run,) = there.ask("GET", "imported-runs").json()["imported-runs"]
+    (run,) = there.ask("GET", "imported-runs").json()["runs"]
     assert there.ask("GET", f"imported-runs/{run['id']}/results/double").content == b"6"
 
 
