@@ -79,6 +79,9 @@ class ArchivedVersion:
     published_at: datetime
     yanked_at: datetime | None = None
     yank_reason: str | None = None
+    revoked_at: datetime | None = None
+    revoked_reason: str | None = None
+    """Why an operator of the origin has it run no more; nor does it elsewhere."""
     dossiers: tuple[ArchivedDossier, ...] = ()
 
 

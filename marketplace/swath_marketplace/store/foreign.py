@@ -81,7 +81,7 @@ class ForeignStore:
         query = (
             sa.select(algorithms.c.owner, algorithms.c.name, versions.c.version)
             .join(algorithms)
-            .where(versions.c.digest == digest)
+            .where(versions.c.digest == digest, sa.or_(algorithms.c.hidden_at.is_(None), algorithms.c.owner == owner))
             .order_by(
                 versions.c.yanked_at.is_not(None),
                 algorithms.c.owner != owner,

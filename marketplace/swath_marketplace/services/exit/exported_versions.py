@@ -63,6 +63,8 @@ class VersionExporter:
             published_at=version.published_at,
             yanked_at=version.yanked_at,
             yank_reason=version.yank_reason,
+            revoked_at=version.revoked_at,
+            revoked_reason=version.revoked_reason,
             dossiers=tuple(
                 ArchivedDossier(
                     sequence=one.sequence, digest=one.digest, files=one.files, put_by=one.put_by, put_at=one.put_at

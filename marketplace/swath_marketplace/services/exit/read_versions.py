@@ -156,6 +156,8 @@ class _Reading:
             published_at=one.published_at,
             yanked_at=one.yanked_at,
             yank_reason=one.yank_reason,
+            revoked_at=one.revoked_at,
+            revoked_reason=one.revoked_reason,
         )
 
     def dossiers(self) -> Iterator[Dossier]:
@@ -243,6 +245,8 @@ class _Reading:
             self._add("version", "bad-version", str(error))
         if (one.yanked_at is None) != (one.yank_reason is None):
             self._add("yank_reason", "bad-yank", "a yank has a time and a reason, or neither")
+        if (one.revoked_at is None) != (one.revoked_reason is None) or (one.revoked_at and not one.yanked_at):
+            self._add("revoked_reason", "bad-revocation", "what is revoked is yanked, and has a time and a reason")
 
     def _file(self, path: str, *, most: int) -> bytes | None:
         if path not in self._bag.paths:
