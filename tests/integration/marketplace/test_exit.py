@@ -34,7 +34,8 @@ swath.emit("double", {"value": factor * n})
 def make(folder: Path) -> Any:
     """A marketplace with its quota, over an archive that both have."""
     spec = importlib.util.spec_from_file_location("swath_exit_stack", Path(__file__).with_name("stack.py"))
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     folder.mkdir()
