@@ -22,10 +22,9 @@ class Searching:
 
 
 def searching(ground: Ground) -> Searching:
-    """The service over the marketplace's database; its index is brought up to date."""
+    """The service over the marketplace's database. Its index catches up when it is asked first."""
     settings, store = ground.settings, SearchStore(ground.database)
     index = SearchIndex(store=store, clock=ground.clock, settings=f"marks_raise={settings.marks_raise}")
     source = AlgorithmSource(ground.database, artifacts=ground.artifacts, marks_raise=settings.marks_raise)
     index.add_source(EntryKind.ALGORITHM, source)
-    index.catch_up()
     return Searching(searches=Searches(store=store, index=index), index=index, keeper=IndexKeeper(index))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from swath.contract.interface import Interface, Parameter
 from swath.contract.kinds import Kind
@@ -80,7 +81,7 @@ def entry_of(facts: Facts, *, now: datetime, marks_raise: bool = False) -> Entry
         kind=EntryKind.ALGORITHM,
         key=algorithm.id,
         path=version.path,
-        href=f"algorithms/{version.path}",
+        href=f"algorithms/{quote(algorithm.owner, safe='')}/{algorithm.name}",
         title=algorithm.title,
         summary=algorithm.summary,
         keywords=algorithm.keywords,

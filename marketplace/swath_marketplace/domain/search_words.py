@@ -41,14 +41,23 @@ def fold(text: str) -> str:
     return "".join(letter for letter in plain if not unicodedata.combining(letter)).casefold()
 
 
-def tokens(text: str) -> tuple[str, ...]:
-    """The different words that `text` is found by, in order: each part, compounds as one, and their singulars."""
+def tokens(text: str, *, pairs: bool = False) -> tuple[str, ...]:
+    """The different words that `text` is found by: each part, compounds written as one, and their singulars.
+
+    Parameters
+    ----------
+    pairs
+        Whether two neighbours are found written as one, too: ``timeseries`` finds "time series". For short texts.
+    """
     found: dict[str, None] = {}
+    before = ""
     for chunk in fold(text).split():
         parts = [part[:_LONGEST] for part in _WORD.findall(chunk)]
-        joined = "".join(parts)
-        whole = [joined] if 1 < len(parts) <= _MOST_PARTS and len(joined) <= _LONGEST else []
-        for word in (*parts, *whole):
+        whole = ["".join(parts)] if 1 < len(parts) <= _MOST_PARTS else []
+        if pairs and before and parts:
+            whole.append(before + parts[0])
+        before = parts[-1] if parts else before
+        for word in (*parts, *(one for one in whole if len(one) <= _LONGEST)):
             found[word] = None
             found[singular(word)] = None
         if len(found) >= MOST_TOKENS:

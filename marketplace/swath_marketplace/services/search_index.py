@@ -57,6 +57,7 @@ class SearchIndex:
         self._clock = clock
         self._fingerprint = f"{_FOLD_VERSION}:{settings}"
         self._sources: dict[EntryKind, EntrySource] = {}
+        self._caught_up = False
 
     def add_source(self, kind: EntryKind, source: EntrySource) -> None:
         """Fold entries of `kind` from `source`; entries of a kind without one stay as they were put."""
@@ -79,22 +80,23 @@ class SearchIndex:
         """Say that something changed which the entry `key` follows from."""
         self._store.note(kind, [key], connection=connection)
 
-    def catch_up(self) -> None:
-        """At the start: make everything anew if folds changed, else fold what was noted while nobody looked."""
-        if self._store.fingerprint() != self._fingerprint:
-            self.rebuild()
-        else:
-            self.refresh(urgent=False)
-
     def rebuild(self) -> int:
         """Make every entry anew that has a source; searches go on meanwhile. Answers how many were looked at."""
+        self._caught_up = True
         for kind, source in self._sources.items():
             self._store.begin_anew(kind, source.keys(), fingerprint=self._fingerprint)
         return self.refresh(urgent=False)
 
     def refresh(self, *, urgent: bool = True) -> int:
-        """Fold what was noted or is due, by default only if there is something that a search must see."""
+        """Fold what was noted or is due, by default only if there is something that a search must see.
+
+        The first time everything is made anew, if folds come out otherwise than when the entries were made.
+        """
         folded = 0
+        if not self._caught_up:
+            self._caught_up = True
+            if self._store.fingerprint() != self._fingerprint:
+                return self.rebuild()
         while self._store.is_stale(now := self._clock(), urgent=urgent):
             looked = self._store.fold(now, make=lambda kind, keys: self._make(kind, keys, now), most=_BATCH)  # noqa: B023 - called at once
             folded += looked
@@ -142,7 +144,9 @@ class IndexKeeper:
             self._thread = None
 
     def _loop(self) -> None:
-        while not self._ending.wait(_PAUSE_SECONDS):
+        pause = 0.0
+        while not self._ending.wait(pause):
+            pause = _PAUSE_SECONDS
             try:
                 self._index.refresh(urgent=False)
             except Exception:

@@ -114,9 +114,7 @@ class SearchStore:
             self.note(kind, list(dict.fromkeys([*keys, *known])), connection=connection)
             connection.execute(state.update().values(fingerprint=fingerprint))
 
-    def read(
-        self, before: Snapshot, asked: Sequence[Asked] = ()
-    ) -> tuple[Snapshot, Sequence[Sequence[int]]]:
+    def read(self, before: Snapshot, asked: Sequence[Asked] = ()) -> tuple[Snapshot, Sequence[Sequence[int]]]:
         """The facets now, read on from `before`, and the entries that each of `asked` is true of."""
         with self._database.read() as connection:
             generation = connection.execute(sa.select(state.c.generation)).scalar_one()

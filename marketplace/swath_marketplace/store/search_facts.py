@@ -144,4 +144,3 @@ class AlgorithmSource:
             for algorithm_id, digest, inputs in connection.execute(query):
                 read.setdefault((algorithm_id, digest), []).extend(inputs)
         return read
-

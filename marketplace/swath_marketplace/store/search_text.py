@@ -85,7 +85,7 @@ class WordsTable:
             Column.KEYWORDS: " ".join([*entry.keywords, entry.author, *_facet_words(entry)]),
             Column.BODY: entry.body,
         }
-        words = {column.value: list(tokens(text)) for column, text in texts.items()}
+        words = {column.value: list(tokens(text, pairs=column is not Column.BODY)) for column, text in texts.items()}
         return {name: " ".join(some) for name, some in words.items()} if self._sqlite else dict(words)
 
 
