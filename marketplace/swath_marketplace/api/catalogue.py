@@ -1,4 +1,4 @@
-"""What the catalogue's page shows and where its links lead: every choice is an address, so that it works without a script."""
+"""What the catalogue's page shows and where its links lead: every choice is an address, so it needs no script."""
 
 from __future__ import annotations
 

@@ -188,5 +188,6 @@ def _distinct(values: Iterable[object]) -> tuple[str, ...]:
 
 
 def _body(card: str, interface: Interface) -> str:
-    told = [f"{one.name} {one.description}" for one in (*interface.parameters, *interface.outputs)]
+    told = [f"{one.name} {one.description}" for one in interface.parameters]
+    told += [f"{one.name} {one.description}" for one in interface.outputs]
     return "\n".join([plain_text(card), *told])

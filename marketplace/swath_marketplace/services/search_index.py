@@ -43,8 +43,8 @@ class SearchIndex:
     """The index and what it is folded from.
 
     Whatever an entry follows from notes its change in the transaction that makes it: triggers do so for algorithms,
-    `note` for others. Before a search everything is folded that was noted, and whatever is due by now, because its level
-    expired or its price began; so a search never answers less than what was committed before it.
+    `note` for others. Before a search everything is folded that was noted, and whatever is due by now, because its
+    level expired or its price began; so a search never answers less than what was committed before it.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ class SearchIndex:
             if self._store.fingerprint() != self._fingerprint:
                 return self.rebuild()
         while self._store.is_stale(now := self._clock(), urgent=urgent):
-            looked = self._store.fold(now, make=lambda kind, keys: self._make(kind, keys, now), most=_BATCH)  # noqa: B023 - called at once
+            looked = self._store.fold(now, make=lambda kind, keys: self._make(kind, keys, now), most=_BATCH)
             folded += looked
             if not looked:
                 break

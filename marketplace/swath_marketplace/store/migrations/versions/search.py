@@ -90,7 +90,8 @@ def _words(*, sqlite: bool) -> None:
 
 def _note(table: str, verb: str, column: str, *, urgent: str, when: str | None, sqlite: bool) -> None:
     name, condition = f"{table}_search_{verb.lower()}", f"WHEN ({when}) " if when else ""
-    note = f"INSERT INTO search_changes (kind, key, urgent) VALUES ('algorithm', NEW.{column}, {urgent})"
+    values = f"('algorithm', NEW.{column}, {urgent})"
+    note = "INSERT INTO search_changes (kind, key, urgent) VALUES " + values  # noqa: S608 - names of our own
     if sqlite:
         op.execute(f"CREATE TRIGGER {name} AFTER {verb} ON {table} FOR EACH ROW {condition}BEGIN {note}; END")
         return
