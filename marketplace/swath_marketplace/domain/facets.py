@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from swath_marketplace.domain.searching import EntryKind, Facet
+from swath_marketplace.domain.visibility import Viewer
 
 #: What was chosen of each facet; of a facet that is not here everything.
 Chosen = Mapping[Facet, Collection[str]]
@@ -89,14 +90,14 @@ class FacetSets:
             hidden=bits_of(number for number, line in lines.items() if line.hidden),
         )
 
-    def visible(self, kinds: Collection[EntryKind], *, viewer: str | None) -> int:
-        """Entries of `kinds` that `viewer` may find: hidden ones their author only; everything where it is ``None``."""
+    def visible(self, kinds: Collection[EntryKind], *, viewer: Viewer) -> int:
+        """Entries of `kinds` that `viewer` may find."""
         found = 0
         for kind in kinds:
             found |= self.kinds.get(kind, 0)
-        if viewer is None:
+        if viewer.sees_all:
             return found
-        own = self.values.get(Facet.AUTHOR, {}).get(viewer, 0)
+        own = self.values.get(Facet.AUTHOR, {}).get(viewer.owner, 0) if viewer.owner else 0
         return found & ~(self.hidden & ~own)
 
     def select(self, chosen: Chosen, within: int, *, without: Facet | None = None) -> int:

@@ -9,12 +9,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.actor import Actor, Scope
 
 from swath_marketplace.domain.facets import FacetCount, FacetSets, Line, bits_of, numbers_of
 from swath_marketplace.domain.search_request import Place, SearchRequest, without
 from swath_marketplace.domain.search_words import Term, tokens
 from swath_marketplace.domain.searching import Entry, Facet, Sort
+from swath_marketplace.domain.visibility import viewer_of
 from swath_marketplace.services.search_index import SearchIndex
 from swath_marketplace.store.search import NOTHING, SearchStore, Snapshot
 from swath_marketplace.store.search_text import Asked, Column
@@ -83,7 +84,8 @@ class Searches:
         """Changes whenever an answer to `actor` may be another than before."""
         actor.require(Scope.READ)
         self._refresh()
-        return f"{self._snapshot(())[0].generation}:{_viewer(actor) or ''}"
+        viewer = viewer_of(actor)
+        return f"{self._snapshot(())[0].generation}:{viewer.sees_all}:{viewer.owner}"
 
     def find(self, actor: Actor, request: SearchRequest) -> Answer:
         """What is found, a page of it, with the counts of every facet."""
@@ -92,7 +94,7 @@ class Searches:
         asked = _asked(request.terms)
         snapshot, found = self._snapshot(asked)
         sets = snapshot.sets
-        visible = sets.visible(request.kinds, viewer=_viewer(actor))
+        visible = sets.visible(request.kinds, viewer=viewer_of(actor))
         matched = _matched(request, asked, found)
         within = visible & matched.bits if request.asks_words else visible
         selected = sets.select(request.chosen, within)
@@ -145,13 +147,6 @@ class Searches:
             return Hint(message=message)
         text = " ".join(near[0] if word == term.raw else word for word in request.text.split())
         return Hint(message=f"{message}; {near[0]!r} is near", text=text)
-
-
-def _viewer(actor: Actor) -> str | None:
-    """Whose hidden entries are found; ``None``: everybody's."""
-    if actor.is_operator:
-        return None
-    return actor.name if actor.kind is ActorKind.USER else ""
 
 
 def _asked(terms: Sequence[Term]) -> list[Asked]:

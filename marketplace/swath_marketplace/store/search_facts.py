@@ -77,6 +77,7 @@ class AlgorithmSource:
                 prices=prices.get(one.id, ()),
                 inputs=inputs.get(key, ()),
                 use=use.get(one.id, Use()),
+                hidden=one.hidden_at is not None,
             )
             for one, key in ((one, key_of(one.latest)) for one in found if one.latest)
         ]
