@@ -77,8 +77,8 @@ def catalogue_page(request: Request, actor: Actor, services: Context) -> Respons
         answer = services.searches.find(actor, asked)
     except SwathError as error:
         return render_error(request, error, prefix=prefix, viewer=actor.name)
-    page = Catalogue(answer=answer, asked=asked, base=prefix)
-    return render(request, "catalogue.html", prefix=prefix, viewer=actor.name, page=page, asked=asked, answer=answer)
+    shown = Catalogue(answer=answer, asked=asked, base=prefix)
+    return render(request, "catalogue.html", prefix=prefix, viewer=actor.name, shown=shown, asked=asked, answer=answer)
 
 
 def _given(request: Request) -> Mapping[str, Sequence[str]]:

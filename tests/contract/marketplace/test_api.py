@@ -517,7 +517,7 @@ async def test_an_unforeseen_fault_tells_nothing_of_the_inside(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the secret is swordfish, in /root/secret")
 
-    monkeypatch.setattr(world.made.context.registry, "search", broken)
+    monkeypatch.setattr(world.made.context.searches, "find", broken)
     answer = await http.get("algorithms", headers=as_("ada"))
     assert answer.status_code == 500
     assert "swordfish" not in answer.text
