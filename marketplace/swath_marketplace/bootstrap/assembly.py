@@ -26,6 +26,7 @@ from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.running import local_executor, make_running
+from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.comparer import Comparer
@@ -56,11 +57,12 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
+    search: Searching
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.search.keeper)
 
 
 def assemble(
@@ -98,6 +100,7 @@ def assemble(
     comparing = make_comparisons(ground, runs=running.runs, comparer=comparer)
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
+    search = searching(ground)
     benches.rounds.add_listener(assessed.assessor.on_round)
     context = Context(
         registry=ground.registry,
@@ -116,6 +119,7 @@ def assemble(
         events=ground.events,
         inventories=inventories,
         forms=FormTokens(),
+        searches=search.searches,
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
     )
@@ -130,6 +134,7 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
+        search=search,
     )
 
 
