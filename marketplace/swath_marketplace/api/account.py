@@ -36,14 +36,14 @@ def export(response: Response, actor: Caller, services: Services) -> dict[str, A
 
     While one is being made, this is that one.
     """
-    work, _ = services.accounts.export(actor)
+    work, _ = services.exits.accounts.export(actor)
     return _told(work, services, response)
 
 
 @router.get("/account/exports")
 def exports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
     """Your exports, the latest first."""
-    found, total = services.accounts.list(actor, WorkKind.EXPORT, limit=limit, offset=offset)
+    found, total = services.exits.accounts.list(actor, WorkKind.EXPORT, limit=limit, offset=offset)
     items = [_work(one, services) for one in found]
     return services.shapes.page("exports", items, total=total, limit=limit, offset=offset)
 
@@ -51,13 +51,13 @@ def exports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Off
 @router.get("/account/exports/{work_id}")
 def one_export(work_id: WorkId, actor: Caller, services: Services) -> dict[str, Any]:
     """How far an export is, and what is in it."""
-    return _work(services.accounts.get(actor, WorkKind.EXPORT, work_id), services)
+    return _work(services.exits.accounts.get(actor, WorkKind.EXPORT, work_id), services)
 
 
 @router.get("/account/exports/{work_id}/archive")
 def archive(work_id: WorkId, actor: Caller, services: Services) -> FileResponse:
     """The archive: BagIt (RFC 8493) in a ZIP file. Ranges are answered: a broken download can be gone on with."""
-    work, path = services.accounts.archive(actor, work_id)
+    work, path = services.exits.accounts.archive(actor, work_id)
     name = f"swath-{quote(work.owner, safe='@')}-{work.asked_at:%Y%m%d}.zip"
     headers = {
         "X-Content-Type-Options": "nosniff",
@@ -71,7 +71,7 @@ def archive(work_id: WorkId, actor: Caller, services: Services) -> FileResponse:
 @router.delete("/account/exports/{work_id}", status_code=204)
 def remove_export(work_id: WorkId, actor: Caller, services: Services) -> None:
     """Remove the file of an export before its time."""
-    services.accounts.remove(actor, work_id)
+    services.exits.accounts.remove(actor, work_id)
 
 
 @router.post(
@@ -98,7 +98,7 @@ async def bring(request: Request, response: Response, actor: Caller, services: S
             findings=[{"field": "Content-Type", "message": f"not {_ARCHIVE}", "mend": f"send {_ARCHIVE}"}],
         )
     work_id, sha256, size = await _received(request, actor, services)
-    work, created = await run_in_threadpool(services.accounts.accept, actor, work_id, sha256=sha256, size=size)
+    work, created = await run_in_threadpool(services.exits.accounts.accept, actor, work_id, sha256=sha256, size=size)
     if not created:
         response.status_code = 200
     return _told(work, services, response)
@@ -107,7 +107,7 @@ async def bring(request: Request, response: Response, actor: Caller, services: S
 @router.get("/account/imports")
 def imports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
     """Your imports, the latest first."""
-    found, total = services.accounts.list(actor, WorkKind.IMPORT, limit=limit, offset=offset)
+    found, total = services.exits.accounts.list(actor, WorkKind.IMPORT, limit=limit, offset=offset)
     items = [_work(one, services) for one in found]
     return services.shapes.page("imports", items, total=total, limit=limit, offset=offset)
 
@@ -115,13 +115,13 @@ def imports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Off
 @router.get("/account/imports/{work_id}")
 def one_import(work_id: WorkId, actor: Caller, services: Services) -> dict[str, Any]:
     """How far an import is; once it is over what came of it, or everything that is wrong with the archive."""
-    return _work(services.accounts.get(actor, WorkKind.IMPORT, work_id), services)
+    return _work(services.exits.accounts.get(actor, WorkKind.IMPORT, work_id), services)
 
 
 @router.get("/imported-runs")
 def imported_runs(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
     """The runs that you brought in from elsewhere, the latest made first. They are read-only, and cost nothing here."""
-    found, total = services.foreign.list(actor, limit=limit, offset=offset)
+    found, total = services.exits.foreign.list(actor, limit=limit, offset=offset)
     items = [_run(one, services) for one in found]
     return services.shapes.page("runs", items, total=total, limit=limit, offset=offset)
 
@@ -129,8 +129,8 @@ def imported_runs(actor: Caller, services: Services, *, limit: Limit = 50, offse
 @router.get("/imported-runs/{run_id}")
 def imported_run(run_id: RunId, actor: Caller, services: Services) -> dict[str, Any]:
     """One of them, with what its receipt is worth here."""
-    run = services.foreign.get(actor, run_id)
-    trust = services.foreign.trust(actor, run)
+    run = services.exits.foreign.get(actor, run_id)
+    trust = services.exits.foreign.trust(actor, run)
     told = None
     if trust is not None:
         told = {
@@ -148,7 +148,7 @@ def imported_run(run_id: RunId, actor: Caller, services: Services) -> dict[str, 
 def imported_receipt(run_id: RunId, actor: Caller, services: Services) -> Response:
     """The receipt as its origin signed it: what ``swath verify --keys`` checks, with that origin's keys."""
     headers = {"X-Content-Type-Options": "nosniff"}
-    return Response(services.foreign.receipt(actor, run_id), media_type=MEDIA_TYPE, headers=headers)
+    return Response(services.exits.foreign.receipt(actor, run_id), media_type=MEDIA_TYPE, headers=headers)
 
 
 @router.get("/imported-runs/{run_id}/results/{name}")
@@ -156,7 +156,7 @@ def imported_result(
     run_id: RunId, name: Annotated[str, Path(max_length=64)], actor: Caller, services: Services
 ) -> FileResponse:
     """The bytes of one output; ranges are answered."""
-    output, path = services.foreign.result(actor, run_id, name)
+    output, path = services.exits.foreign.result(actor, run_id, name)
     file = OutputFile(name=output.name, media_type=output.media_type, bytes=output.bytes, sha256=output.sha256)
     return FileResponse(path, media_type=file.media_type, filename=filename_of(file), headers=headers_of(file))
 
@@ -172,7 +172,7 @@ def reproduce_imported(
     key: Key = None,
 ) -> dict[str, Any]:
     """Run an imported run again here, and compare with what came along. 202: the verdict is at ``Location``."""
-    found, _ = services.foreign.reproduce(actor, run_id, (body or ReproduceBody()).request(), key=key)
+    found, _ = services.exits.foreign.reproduce(actor, run_id, (body or ReproduceBody()).request(), key=key)
     told = shaped(found, services)
     response.headers["Location"] = told["links"]["self"]
     return told
@@ -181,21 +181,21 @@ def reproduce_imported(
 @router.get("/algorithms/{owner}/{name}/versions/{version}/provenance")
 def provenance(owner: str, name: str, version: str, *, actor: Caller, services: Services) -> dict[str, Any]:
     """Where a version was published first, and the evidence that it had there: told, not counted here."""
-    found, told = services.foreign.provenance(actor, f"{owner}/{name}@{version}")
+    found, told = services.exits.foreign.provenance(actor, f"{owner}/{name}@{version}")
     return {
         "algorithm": found.path,
         "version": found.version,
         "digest": found.digest,
         "published_here_at": iso(found.published_at),
-        "runnable_here": services.foreign.environment_of(found),
+        "runnable_here": services.exits.foreign.environment_of(found),
         "from": [_foreign(one) for one in told],
     }
 
 
 async def _received(request: Request, actor: Any, services: Context) -> tuple[str, str, int]:
     """Write the body to where it is read from; answers its id, its sha256 and its bytes."""
-    work_id, path, room = await run_in_threadpool(services.accounts.prepare, actor)
-    most = min(services.import_max_bytes, room)
+    work_id, path, room = await run_in_threadpool(services.exits.accounts.prepare, actor)
+    most = min(services.exits.import_max_bytes, room)
     told = request.headers.get("content-length", "")
     digest, size, pieces, gathered = hashlib.sha256(), 0, [], 0
     try:
@@ -212,7 +212,7 @@ async def _received(request: Request, actor: Any, services: Context) -> tuple[st
                 pieces, gathered = [], 0
         await run_in_threadpool(_append, path, digest, b"".join(pieces))
     except BaseException:
-        services.accounts.drop(work_id)
+        services.exits.accounts.drop(work_id)
         raise
     return work_id, digest.hexdigest(), size
 

@@ -16,8 +16,7 @@ from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
-from swath_marketplace.services.exit.accounts import Accounts
-from swath_marketplace.services.exit.foreign import Foreign
+from swath_marketplace.services.exit.doors import ExitDoors
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
@@ -27,6 +26,7 @@ from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
 from swath_marketplace.store.runs import RunStore
@@ -52,11 +52,10 @@ class Context:
     events: EventLogs
     inventories: Inventories
     forms: FormTokens
+    searches: Searches
     shapes: Shapes
     trust: Trust
-    accounts: Accounts
-    foreign: Foreign
-    import_max_bytes: int
+    exits: ExitDoors
     tickets: Tickets = field(default_factory=Tickets)
 
 

@@ -19,7 +19,7 @@ from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import benchmarks
 from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
-from swath_marketplace.bootstrap.exit import exits
+from swath_marketplace.bootstrap.exit import Exit, exits
 from swath_marketplace.bootstrap.ground import lay_ground
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
@@ -27,6 +27,7 @@ from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.running import local_executor, make_running
+from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.comparer import Comparer
@@ -34,7 +35,6 @@ from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
-from swath_marketplace.services.exit.keeper import AccountKeeper
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
@@ -58,12 +58,14 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
-    account_keeper: AccountKeeper
+    leaving: Exit
+    search: Searching
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.account_keeper)
+        keepers = (self.keeper, self.search.keeper, self.leaving.keeper)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, *keepers)
 
 
 def assemble(
@@ -101,6 +103,7 @@ def assemble(
     comparing = make_comparisons(ground, runs=running.runs, comparer=comparer)
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
+    search = searching(ground)
     benches.rounds.add_listener(assessed.assessor.on_round)
     leaving = exits(ground, quota=quota, trust=trust, reproductions=again.reproductions)
     context = Context(
@@ -120,11 +123,10 @@ def assemble(
         events=ground.events,
         inventories=inventories,
         forms=FormTokens(),
+        searches=search.searches,
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
-        accounts=leaving.accounts,
-        foreign=leaving.foreign,
-        import_max_bytes=settings.import_max_mb << 20,
+        exits=leaving.doors,
     )
     return Marketplace(
         context=context,
@@ -137,7 +139,8 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
-        account_keeper=leaving.keeper,
+        leaving=leaving,
+        search=search,
     )
 
 

@@ -11,6 +11,7 @@ from swath_quota.client import QuotaClient
 
 from swath_marketplace.bootstrap.ground import Ground, foreign_store
 from swath_marketplace.services.exit.accounts import Accounts
+from swath_marketplace.services.exit.doors import ExitDoors
 from swath_marketplace.services.exit.exported_runs import RunExporter
 from swath_marketplace.services.exit.exported_versions import VersionExporter
 from swath_marketplace.services.exit.exporting import Exporter, Section
@@ -34,8 +35,7 @@ from swath_marketplace.store.foreign import ForeignStore
 class Exit:
     """The services, and what works in the background."""
 
-    accounts: Accounts
-    foreign: Foreign
+    doors: ExitDoors
     keeper: AccountKeeper
 
 
@@ -64,7 +64,7 @@ def exits(
         keep=timedelta(days=ground.settings.export_keep_days),
         clock=ground.clock,
     )
-    return Exit(
+    doors = ExitDoors(
         accounts=Accounts(store=work, files=files, wake=keeper.wake, clock=ground.clock),
         foreign=Foreign(
             store=foreign,
@@ -73,8 +73,9 @@ def exits(
             reproductions=reproductions,
             folders=ground.folders,
         ),
-        keeper=keeper,
+        import_max_bytes=ground.settings.import_max_mb << 20,
     )
+    return Exit(doors=doors, keeper=keeper)
 
 
 def _exporter(ground: Ground, *, quota: QuotaClient, trust: Trust, sections: Mapping[str, Section]) -> Exporter:

@@ -39,7 +39,7 @@ class Place:
 
     def work(self, kind: str, work_id: str, who: str = "ada") -> dict[str, Any]:
         """Have the keeper do what there is to do, and look."""
-        while self.world.made.account_keeper.look():
+        while self.world.made.leaving.keeper.look():
             pass
         return dict(self.ask("GET", f"account/{kind}/{work_id}", who).json())
 
@@ -427,7 +427,7 @@ def test_what_an_origin_signs_is_looked_at_all_the_same(
 
 def test_an_archive_over_the_limit_is_not_taken(there: Place) -> None:
     context = there.world.made.context
-    there.http.app.state.context = replace(context, import_max_bytes=1000)  # type: ignore[attr-defined]
+    there.http.app.state.context = replace(context, exits=replace(context.exits, import_max_bytes=1000))  # type: ignore[attr-defined]
     sent = there.ask("POST", "account/imports", content=b"x" * 1001, headers={"Content-Type": "application/zip"})
     assert (sent.status_code, sent.json()["code"]) == (413, "archive-too-large")
     streamed = there.ask(
@@ -454,13 +454,13 @@ def test_keys_that_do_not_follow_from_those_seen_before_are_refused(
 
 def test_an_import_that_was_cut_off_is_ended_by_the_next_keeper(archive: bytes, there: Place) -> None:
     sent = there.ask("POST", "account/imports", content=archive, headers={"Content-Type": "application/zip"}).json()
-    importer = there.world.made.account_keeper._importer
+    importer = there.world.made.leaving.keeper._importer
     keep = importer._results
     importer._results = _fail  # type: ignore[method-assign]
-    there.world.made.account_keeper.look()
+    there.world.made.leaving.keeper.look()
     importer._results = keep  # type: ignore[method-assign]
     assert there.ask("GET", f"account/imports/{sent['id']}").json()["stage"] == "working"
-    there.world.made.account_keeper._trouble.clear()
+    there.world.made.leaving.keeper._trouble.clear()
     done = there.work("imports", sent["id"])
     assert (done["stage"], done["report"]["runs"]) == ("done", 1)
     (run,) = there.ask("GET", "imported-runs").json()["runs"]
