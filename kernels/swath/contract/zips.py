@@ -19,7 +19,7 @@ _LOCATOR = b"PK\x06\x07"
 _LOCATOR_BYTES = 20
 _END64 = b"PK\x06\x06"
 _END64_BYTES = 56
-_LARGEST_COMMENT = 65_535
+_LONGEST_COMMENT = 65_535
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _BLOCK_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9._@+~ ,=()\[\]-]{1,255}")
@@ -83,7 +83,7 @@ class ReadZip:
         _check_directory(stream, bounds)
         try:
             self._zip = zipfile.ZipFile(stream)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        except (zipfile.BadZipFile, RuntimeError, ValueError, OSError) as error:
             raise ArchiveUnreadable(_broken(str(error))) from error
         found = [one for one in self._zip.infolist() if not one.is_dir()]
         faults = list(_faults(self._zip.infolist(), bounds))
@@ -116,7 +116,7 @@ class ReadZip:
                     if read > told.file_size:
                         raise zipfile.BadZipFile("it is longer than it says")
                     yield block
-        except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as error:
+        except (zipfile.BadZipFile, EOFError, RuntimeError, OSError, ValueError) as error:
             raise ArchiveUnreadable(_broken(str(error), field=name)) from error
         except Exception as error:
             # zlib's own error, whose module need not be there where it cannot be met.
@@ -138,7 +138,7 @@ class ReadZip:
 def _check_directory(stream: BinaryIO, bounds: Bounds) -> None:
     """Look how large the directory says it is, before it is read as a whole."""
     size = stream.seek(0, 2)
-    stream.seek(max(0, size - _END_BYTES - _LARGEST_COMMENT - _LOCATOR_BYTES))
+    stream.seek(max(0, size - _END_BYTES - _LONGEST_COMMENT - _LOCATOR_BYTES))
     tail = stream.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_BYTES:

@@ -80,12 +80,7 @@ def assemble(
 ) -> Marketplace:
     """The services over the settings' database and folders; the database is migrated.
 
-    Parameters
-    ----------
-    executor, comparer
-        By default the sandbox of this machine.
-    rounds
-        Of benchmarks, where assessments look for them; by default those that are made here.
+    By default the sandbox of this machine executes and compares, and assessments look at the rounds made here.
     """
     ground = lay_ground(settings, clock=clock)
     inventories, inputs = observers_of(settings, here=executor is None)
@@ -162,7 +157,7 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         # Each of these starts a run.
         rules=[
             RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}")
-            for path in ("runs", "reproductions", "runs/*/reproductions")
+            for path in ("runs", "reproductions", "runs/*/reproductions", "imported-runs/*/reproductions")
         ],
         windows=RateWindows(settings.rates_url),
     )
