@@ -13,6 +13,7 @@ for module in (
     "assessment_tables",
     "dossier_tables",
     "lineage_tables",
+    "ogc_tables",
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
