@@ -23,6 +23,7 @@ from swath_marketplace.bootstrap.ground import lay_ground
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
+from swath_marketplace.bootstrap.ogc import ogc_services
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.running import local_executor, make_running
 from swath_marketplace.bootstrap.settings import Settings
@@ -107,6 +108,7 @@ def assemble(
         maturity=maturity,
         rounds=benches.rounds,
         runs=running.runs,
+        ogc=ogc_services(ground, runs=running.runs),
         lineages=lineages(ground.database, runs=running.runs),
         reproductions=again.reproductions,
         run_store=ground.run_store,
@@ -149,7 +151,7 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         # Each of these starts a run.
         rules=[
             RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}")
-            for path in ("runs", "reproductions", "runs/*/reproductions")
+            for path in ("runs", "reproductions", "runs/*/reproductions", "ogc/processes/*/execution")
         ],
         windows=RateWindows(settings.rates_url),
     )
