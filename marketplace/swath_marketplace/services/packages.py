@@ -1,6 +1,6 @@
 """Application packages (OGC API - Processes, Part 2): notebooks deployed, replaced and taken back through that door.
 
-A package is a wrapping, and the version inside it the same as ever: immutable, numbered by its interface, of its author.
+A package is a wrapping; the version inside it is the same as ever: immutable, numbered by its interface, its author's.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ class ExecutionStore:
         first = sa.func.coalesce(executions.c.dismissed_at, at)
         with self._database.write() as connection:
             connection.execute(
-                self._insert().values(values).on_conflict_do_update(index_elements=["run_id"], set_={"dismissed_at": first})
+                self._insert()
+                .values(values)
+                .on_conflict_do_update(index_elements=["run_id"], set_={"dismissed_at": first})
             )
 
     def of(self, run_ids: Sequence[str]) -> Mapping[str, Execution]:
@@ -70,9 +72,7 @@ class ExecutionStore:
         conditions = [runs.c.caller == caller, *_conditions(wanted)]
         if after is not None:
             at, run_id = after
-            conditions.append(
-                sa.or_(runs.c.created_at < at, sa.and_(runs.c.created_at == at, runs.c.id > run_id))
-            )
+            conditions.append(sa.or_(runs.c.created_at < at, sa.and_(runs.c.created_at == at, runs.c.id > run_id)))
         joined = sa.outerjoin(runs, executions, executions.c.run_id == runs.c.id)
         query = (
             sa.select(runs)
@@ -164,6 +164,4 @@ def _status_is(status: JobStatus) -> sa.ColumnElement[bool]:
         JobStatus.FAILED: (RunStatus.ERROR,),
     }[status]
     # NULL-safe: a run without a row was not dismissed.
-    return sa.and_(
-        executions.c.dismissed_at.is_(None), ~asked_off, sa.or_(*(status_is(one) for one in told))
-    )
+    return sa.and_(executions.c.dismissed_at.is_(None), ~asked_off, sa.or_(*(status_is(one) for one in told)))

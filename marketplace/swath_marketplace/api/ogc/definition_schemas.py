@@ -118,7 +118,7 @@ SCHEMAS: dict[str, Any] = {
         type=_TEXT,
         value={"description": "Content of the .ipynb file"},
         mediaType={"type": "string", "enum": [NOTEBOOK]},
-        config=_object(**_CONFIG),
+        config={"type": "object", "properties": _CONFIG},
     ),
     "anything": {"type": "object"},
 }

@@ -85,9 +85,7 @@ def _paths() -> _Object:
         },
         "/jobs/{jobID}/prov": {
             "parameters": job,
-            "get": _get(
-                "getProvenance", "W3C PROV-JSON", "anything", "jobs", missing=True, more={"409": "Conflict"}
-            ),
+            "get": _get("getProvenance", "W3C PROV-JSON", "anything", "jobs", missing=True, more={"409": "Conflict"}),
         },
     }
 
@@ -196,7 +194,10 @@ def _results() -> _Object:
         "multipart/related": {"schema": {"type": "string", "format": "binary"}},
         "*/*": {"schema": {"type": "string", "format": "binary"}},
     }
-    told["responses"] |= {"204": _references(), **_faults(more={"402": "PaymentRequired", "410": "Gone", "504": "NotInTime"})}
+    told["responses"] |= {
+        "204": _references(),
+        **_faults(more={"402": "PaymentRequired", "410": "Gone", "504": "NotInTime"}),
+    }
     return told
 
 

@@ -62,7 +62,9 @@ def jobs(
 def job(job: str, door: AtDoor) -> Response:
     """How far a job is."""
     run, execution = door.ogc.executions.get(door.actor, job)
-    return told(door.request, door.services, door.actor, title=f"Job {run.id}", document=door.teller.job(run, execution))
+    return told(
+        door.request, door.services, door.actor, title=f"Job {run.id}", document=door.teller.job(run, execution)
+    )
 
 
 @router.delete("/ogc/jobs/{job}")
@@ -90,7 +92,11 @@ def prov(job: str, door: AtDoor) -> Response:
         return JSONResponse(document)
     links = door.teller.both(f"{door.teller.job_at(run.id)}/prov", html=True)
     return page(
-        door.request, door.services, door.actor, title=f"Provenance of job {run.id}", document={**document, "links": links}
+        door.request,
+        door.services,
+        door.actor,
+        title=f"Provenance of job {run.id}",
+        document={**document, "links": links},
     )
 
 
@@ -210,5 +216,3 @@ def _moment(text: str, *, end: bool = False) -> datetime | None:
     if at is None:
         raise wrong("datetime", "it is no RFC 3339 moment or interval", "send 2026-12-01T00:00:00Z/..")
     return at
-
-

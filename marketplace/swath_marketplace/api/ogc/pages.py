@@ -47,9 +47,19 @@ def page(
         title=title,
         document=document,
         may_follow=_may_follow,
+        are_links=_are_links,
     )
 
 
 def _may_follow(href: object) -> bool:
     """Whether an address is of the web: authors write some of them, and a browser follows ``javascript:`` too."""
     return isinstance(href, str) and bool(_WEB.fullmatch(href))
+
+
+def _are_links(thing: object) -> bool:
+    """Whether a member holds links as the standard writes them, and not somebody's values of that name."""
+    return (
+        isinstance(thing, list)
+        and bool(thing)
+        and all(isinstance(one, dict) and {"href", "rel"} <= one.keys() for one in thing)
+    )

@@ -56,7 +56,9 @@ class References:
         """
         found = self._of_data(href, field) if href[:5].lower() == "data:" else self._of_run(href, field)
         if len(found.content) > MAX_BYTES:
-            raise wrong(field, f"it holds more than {MAX_BYTES >> 20} MiB", "keep data in the archive", code="too-large")
+            raise wrong(
+                field, f"it holds more than {MAX_BYTES >> 20} MiB", "keep data in the archive", code="too-large"
+            )
         return found
 
     def _of_data(self, href: str, field: str) -> Resolved:

@@ -56,7 +56,9 @@ def answer(brought: Sequence[Brought], execution: Execution) -> Response:
     if not any(one.by_value for one in brought):
         response = Response(status_code=204)
         for one in brought:
-            response.headers.append("Link", link_header(one.href, "item", type=one.output.media_type, title=one.output.name))
+            response.headers.append(
+                "Link", link_header(one.href, "item", type=one.output.media_type, title=one.output.name)
+            )
         return response
     if len(brought) == 1:
         only = brought[0]

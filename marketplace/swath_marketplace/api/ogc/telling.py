@@ -1,4 +1,4 @@
-"""What callers are told: processes and jobs as the standard shapes them, with links that hold wherever they are read."""
+"""What callers are told: processes and jobs as the standard shapes them, with links that hold wherever they are."""
 
 from __future__ import annotations
 

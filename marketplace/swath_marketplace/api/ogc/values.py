@@ -104,7 +104,9 @@ def _check_media_type(of: ParameterType, media_type: Any, field: str) -> None:
     text = of.kind not in (Kind.GEOJSON, Kind.BBOX) and base.startswith("text/")
     if not (text or _JSON.fullmatch(base)):
         expected = "application/geo+json" if of.kind is Kind.GEOJSON else "application/json"
-        raise wrong(field, "it is not of the media types that this input has", f"send {expected}", code="bad-media-type")
+        raise wrong(
+            field, "it is not of the media types that this input has", f"send {expected}", code="bad-media-type"
+        )
 
 
 def _unpacked(text: str, field: str) -> bytes:
@@ -125,7 +127,9 @@ def _bbox(value: Mapping[str, Any], field: str) -> Any:
     """The standard's box as openEO's: minima, then maxima, in the order of the axes of its reference system."""
     numbers, crs = value["bbox"], value.get("crs", CRS84)
     if not isinstance(numbers, list) or len(numbers) not in (4, 6) or value.keys() - {"bbox", "crs"}:
-        raise wrong(field, "a box has four numbers, or six with heights", f'send {{"bbox": [W, S, E, N], "crs": "{CRS84}"}}')
+        raise wrong(
+            field, "a box has four numbers, or six with heights", f'send {{"bbox": [W, S, E, N], "crs": "{CRS84}"}}'
+        )
     half = len(numbers) // 2
     first, second, third, fourth = *numbers[:2], *numbers[half : half + 2]
     code = _code(crs, field)
