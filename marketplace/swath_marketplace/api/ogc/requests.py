@@ -37,7 +37,7 @@ class ExecuteRequest:
         if unknown := sorted(body.keys() - _MEMBERS):
             known = ", ".join(sorted(_MEMBERS))
             raise wrong(unknown[0][:60], "an execute request has no such member", f"it has: {known}")
-        inputs = body.get("inputs") or {}
+        inputs = body.get("inputs", {})
         if not isinstance(inputs, dict):
             raise wrong("inputs", "they are an object of names and values", 'send {"name": value, …}')
         execution = Execution(
