@@ -87,7 +87,7 @@ PART_1 = """
 /req/ogc-process-description/output-def
 /req/ogc-process-description/output-mixed-type
 /req/ogc-process-description/outputs-def
-""".split()
+""".split()  # noqa: SIM905 - a list to be read
 
 PART_2 = """
 /req/deploy-replace-undeploy/deploy-body
@@ -116,14 +116,14 @@ PART_2 = """
 /req/ogcapppkg/profile-docker
 /req/ogcapppkg/replace-body
 /req/ogcapppkg/schema
-""".split()
+""".split()  # noqa: SIM905 - a list to be read
 
 PART_4 = """
 /req/provenance/inputs-get-op
 /req/provenance/inputs-response
 /req/provenance/prov-get-op
 /req/provenance/prov-response
-""".split()
+""".split()  # noqa: SIM905 - a list to be read
 
 REQUIREMENTS = (*PART_1, *PART_2, *PART_4)
 

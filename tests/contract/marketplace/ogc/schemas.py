@@ -1,6 +1,6 @@
 """What the standard says of each document, checked three ways.
 
-1. Our own statement of it, from the text of OGC 18-062r2, as JSON Schema below: the published files are not ours to ship.
+1. Our own statement of it, from the text of OGC 18-062r2, as JSON Schema: the published files are not ours to ship.
 2. The models that ``ogc-api-processes-client`` (PyPI) was generated with from the published API definition.
 3. The published files themselves, where ``SWATH_OGC_SCHEMAS`` names a folder that holds them (``statusInfo.yaml``, …).
 """
@@ -20,13 +20,18 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
 _TEXT = {"type": "string"}
+_WORD = {"type": "string", "minLength": 1}
+_FLAG = {"type": "boolean"}
+_COUNT = {"type": "integer", "minimum": 0}
+_SCHEMA = {"$ref": "#/$defs/schema"}
+_SOME_SCHEMAS = {"type": "array", "items": _SCHEMA}
 _URI = {"type": "string", "pattern": "^https?://[^ ]+$"}
 _LINK = {
     "type": "object",
     "required": ["href"],
     "properties": {
         "href": _URI,
-        **dict.fromkeys(("rel", "type", "hreflang", "title"), {"type": "string", "minLength": 1}),
+        **dict.fromkeys(("rel", "type", "hreflang", "title"), _WORD),
     },
 }
 _LINKS = {"type": "array", "items": _LINK}
@@ -71,16 +76,16 @@ _DIALECT: dict[str, Any] = {
         "minimum": _NUMBER_OR_NOT,
         **dict.fromkeys(
             ("exclusiveMaximum", "exclusiveMinimum", "uniqueItems", "nullable", "readOnly", "writeOnly", "deprecated"),
-            {"type": "boolean"},
+            _FLAG,
         ),
         **dict.fromkeys(
             ("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties"),
-            {"type": "integer", "minimum": 0},
+            _COUNT,
         ),
         "required": {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True},
         "enum": {"type": "array", "minItems": 1},
         "not": {"$ref": "#/$defs/schema"},
-        **dict.fromkeys(("allOf", "oneOf", "anyOf"), {"type": "array", "items": {"$ref": "#/$defs/schema"}}),
+        **dict.fromkeys(("allOf", "oneOf", "anyOf"), _SOME_SCHEMAS),
         "items": {"$ref": "#/$defs/schema"},
         "properties": {"type": "object", "additionalProperties": {"$ref": "#/$defs/schema"}},
         "additionalProperties": {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/schema"}]},
