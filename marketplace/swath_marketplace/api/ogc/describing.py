@@ -41,14 +41,15 @@ _BBOX: dict[str, Any] = {
         },
     ]
 }
-_MOMENT_WORDS = {"type": "string", "nullable": True}
+_MOMENT: dict[str, Any] = {
+    "oneOf": [{"type": "string", "format": "date-time", "nullable": True}, {"type": "string", "format": "date"}]
+}
 _INTERVAL: dict[str, Any] = {
     "type": "array",
-    "items": _MOMENT_WORDS,
+    "items": _MOMENT,
     "minItems": 2,
     "maxItems": 2,
-    "description": "First and last of a time, each an RFC 3339 date or moment; null where it is open. "
-    "The last is not part of it.",
+    "description": "Begin and end of a time; null where it is open. The end is not part of it.",
 }
 #: Media types whose values are JSON, and whose outputs stand in documents as they are.
 JSON_TYPES = ("application/json", "application/geo+json")
@@ -95,7 +96,8 @@ def outputs_of(interface: Interface) -> dict[str, Any]:
 
 def _input(parameter: Parameter) -> dict[str, Any]:
     schema = schema_of(parameter.type)
-    if not parameter.required:
+    if not parameter.required and parameter.default is not None:
+        # The dialect has no way to say that null stands in; that the input need not occur says it.
         schema = {**schema, "default": parameter.default}
     told: dict[str, Any] = {
         "title": parameter.name,

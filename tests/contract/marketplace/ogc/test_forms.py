@@ -182,7 +182,7 @@ def test_req__ogc_process_description__input_def(described: Any) -> None:
     assert schemas["integer"] == {
         **{"type": "integer", "minimum": 0, "maximum": 1000, "exclusiveMaximum": True, "default": 7}
     }
-    assert schemas["maybe"] == {"type": "integer", "nullable": True, "default": None}
+    assert schemas["maybe"] == {"type": "integer", "nullable": True}
     assert schemas["size"] == {"type": "integer", "enum": [1, 2, 3], "default": 2}
     assert schemas["texts"] == {"type": "array", "items": {"type": "string"}, "default": ["a", "b"]}
     assert schemas["day"] == {"type": "string", "format": "date", "default": "2023-04-02"}
