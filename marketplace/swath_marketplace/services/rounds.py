@@ -9,6 +9,7 @@ from pathlib import Path
 
 from swath.contract.semver import VersionRange
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
@@ -18,8 +19,10 @@ from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.drift import ScenarioDrift
 from swath_marketplace.domain.errors import NothingToBenchmark, TooManyRounds, VersionYanked
+from swath_marketplace.domain.moderation import revoked_error
 from swath_marketplace.domain.references import parse_reference
 from swath_marketplace.domain.schedule import MOST_A_DAY
+from swath_marketplace.domain.visibility import viewer_of
 from swath_marketplace.services.drifting import Drifts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.round_clock import RoundClock
@@ -90,7 +93,7 @@ class Rounds:
             The version has no dossier with scenarios.
         TooManyRounds
             The algorithm has had its rounds of a day; operators are not asked.
-        NotFound, Invalid, VersionYanked
+        NotFound, Invalid, VersionRevoked, VersionYanked
         """
         actor.require(Scope.PUBLISH)
         version = self._exact(actor, path)
@@ -98,6 +101,8 @@ class Rounds:
             raise Forbidden(
                 code="not-the-owner", message=f"{version.path} is not yours", mend="ask its author or an operator"
             )
+        if version.revoked_at is not None:
+            raise revoked_error(version, self._registry.algorithm(actor, version.path).versions)
         if version.yanked_at is not None:
             raise VersionYanked(
                 code="version-yanked",
@@ -130,12 +135,19 @@ class Rounds:
         """
         actor.require(Scope.READ)
         order = self._store.order(round_id) if round_id.isalnum() else None
-        if order is None:
+        if order is None or not self._is_shown(actor, order):
             raise NotFound(code="no-such-round", message="there is no such round", mend="see the rounds of a version")
         return self._view(order)
 
-    def history(self, actor: Actor, path: str, *, limit: int) -> tuple[Sequence[Round], Sequence[RoundView]]:
-        """The newest `limit` ended rounds of a version, newest last, and those that are open.
+    def history(
+        self, actor: Actor, path: str, *, limit: int, offset: int = 0, before: int | None = None
+    ) -> tuple[Sequence[Round], Sequence[RoundView], int]:
+        """A page of the ended rounds of a version, newest last, those that are open, and how many have ended.
+
+        Parameters
+        ----------
+        before
+            The number of the round before which, in time, the page ends.
 
         Raises
         ------
@@ -144,7 +156,8 @@ class Rounds:
         version = self._registry.version(actor, path)
         mine = (version.algorithm_id, version.digest)
         going = [one for one in self._store.open() if (one.algorithm_id, one.version_digest) == mine]
-        return self._store.of(*mine, limit=limit), [self._view(order) for order in going]
+        ended = self._store.of(*mine, limit=limit, offset=offset, before=before)
+        return ended, [self._view(order) for order in going], self._store.count_ended(*mine)
 
     def drift(self, actor: Actor, path: str) -> Mapping[str, ScenarioDrift]:
         """How the scenarios of a version drift.
@@ -157,11 +170,12 @@ class Rounds:
         return self._drifts.of(version.algorithm_id, version.digest)
 
     def breaks(
-        self, actor: Actor, *, include_closed: bool = False, limit: int, offset: int
+        self, actor: Actor, *, include_closed: bool = False, limit: int, offset: int = 0, after: Place | None = None
     ) -> tuple[Sequence[Break], int]:
         """A page of breaks, newest first, and how many there are."""
         actor.require(Scope.READ)
-        return self._breaks.list(include_closed=include_closed, limit=limit, offset=offset)
+        viewer = viewer_of(actor)
+        return self._breaks.list(include_closed=include_closed, viewer=viewer, limit=limit, offset=offset, after=after)
 
     def picture(self, actor: Actor, round_id: str, *, scenario: str, kind: str, name: str) -> Path:
         """The picture of a difference; `kind` is ``reference`` or ``repeat``.
@@ -179,12 +193,14 @@ class Rounds:
             raise NotFound(code="no-such-picture", message="there is no such picture", mend="see the round's results")
         return path
 
-    def notices(self, actor: Actor, *, unread: bool = False, limit: int, offset: int) -> tuple[Sequence[Notice], int]:
+    def notices(
+        self, actor: Actor, *, unread: bool = False, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[Notice], int]:
         """A page of the caller's notices, newest first, and how many there are."""
         actor.require(Scope.READ)
         if actor.kind is not ActorKind.USER:
             return [], 0
-        return self._notices.list(actor.name, unread=unread, limit=limit, offset=offset)
+        return self._notices.list(actor.name, unread=unread, limit=limit, offset=offset, after=after)
 
     def read(self, actor: Actor, notice_id: str) -> Notice:
         """Note that the caller has read a notice.
@@ -198,6 +214,13 @@ class Rounds:
         if found is None:
             raise NotFound(code="no-such-notice", message="there is no such notice of yours", mend="see GET notices")
         return found
+
+    def _is_shown(self, actor: Actor, order: Order) -> bool:
+        try:
+            self._registry.algorithm(actor, order.path)
+        except NotFound:
+            return False
+        return True
 
     def _view(self, order: Order) -> RoundView:
         runs = self._store.runs(order.id) if order.state is not RoundState.WAITING else ()

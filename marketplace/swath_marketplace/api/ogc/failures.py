@@ -39,8 +39,8 @@ _TYPES = {
 }
 
 
-class Failed(SwathError):
-    """An answer of this door alone, whose status is its own."""
+class Failed(Conflict):
+    """What the standard has a status of its own for: what is asked does not fit what became of the job."""
 
     def __init__(self, *, status: int, **told: Any) -> None:
         super().__init__(**told)
@@ -97,7 +97,7 @@ def _status(error: SwathError) -> int:
         return 404
     status = status_of(error, {**FAMILIES, **STATUSES})
     # The standard knows 400 for whatever is wrong with a request.
-    return 400 if isinstance(error, Invalid) and not isinstance(error, Conflict) else status
+    return 400 if isinstance(error, Invalid) else status
 
 
 def _media_type(request: Request) -> str:

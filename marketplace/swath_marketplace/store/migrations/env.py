@@ -13,6 +13,7 @@ for module in (
     "assessment_tables",
     "dossier_tables",
     "lineage_tables",
+    "moderation_tables",
     "ogc_tables",
     "receipt_tables",
     "reproduction_tables",
