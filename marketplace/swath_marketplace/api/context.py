@@ -21,6 +21,7 @@ from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.moderation_desk import ModerationDesk
+from swath_marketplace.services.ogc import OgcServices
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
@@ -45,6 +46,7 @@ class Context:
     moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
+    ogc: OgcServices
     lineages: Lineages
     reproductions: Reproductions
     run_store: RunStore

@@ -25,6 +25,7 @@ from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.moderation import moderation
+from swath_marketplace.bootstrap.ogc import ogc_services
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.running import local_executor, make_running
 from swath_marketplace.bootstrap.search import Searching, searching
@@ -42,6 +43,15 @@ from swath_marketplace.services.round_keeper import RoundKeeper
 from swath_marketplace.store.added_value import PriceStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.rounds import RoundStore
+
+#: Doors below the service's that start a run each, and are counted as such.
+_STARTS_RUNS = (
+    "runs",
+    "reproductions",
+    "runs/*/reproductions",
+    "imported-runs/*/reproductions",
+    "ogc/processes/*/execution",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +121,7 @@ def assemble(
         moderation=moderation(ground, running=running),
         rounds=benches.rounds,
         runs=running.runs,
+        ogc=ogc_services(ground, runs=running.runs),
         lineages=lineages(ground.database, runs=running.runs),
         reproductions=again.reproductions,
         run_store=ground.run_store,
@@ -154,10 +165,9 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         app,
         policies=StandingPolicies(quota.standing),
         prefix=prefix,
-        # Each of these starts a run.
         rules=[
             RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}")
-            for path in ("runs", "reproductions", "runs/*/reproductions", "imported-runs/*/reproductions")
+            for path in _STARTS_RUNS
         ],
         windows=RateWindows(settings.rates_url),
     )

@@ -15,6 +15,7 @@ for module in (
     "dossier_tables",
     "lineage_tables",
     "moderation_tables",
+    "ogc_tables",
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
