@@ -34,6 +34,7 @@ from swath_marketplace.api import (
     runs,
     search,
     tickets,
+    webhooks,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
@@ -105,6 +106,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         runs.router,
         search.router,
         tickets.router,
+        webhooks.router,
     ):
         app.include_router(router, prefix=base)
     return app

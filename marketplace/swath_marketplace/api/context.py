@@ -30,6 +30,7 @@ from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
+from swath_marketplace.services.webhooks import Webhooks
 from swath_marketplace.store.runs import RunStore
 
 
@@ -58,6 +59,9 @@ class Context:
     shapes: Shapes
     trust: Trust
     exits: ExitDoors
+    webhooks: Webhooks
+    wait_seconds: float
+    """The longest that an answer waits for the end of a run."""
     tickets: Tickets = field(default_factory=Tickets)
 
 

@@ -21,26 +21,25 @@ from swath_marketplace.bootstrap.benchmarks import benchmarks
 from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.exit import Exit, exits
 from swath_marketplace.bootstrap.ground import lay_ground
+from swath_marketplace.bootstrap.hooks import Hooks, make_hooks
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.ogc import ogc_services
 from swath_marketplace.bootstrap.receipts import make_trust
-from swath_marketplace.bootstrap.running import local_executor, make_running
+from swath_marketplace.bootstrap.running import local_executor, make_added_values, make_running
 from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
-from swath_marketplace.store.added_value import PriceStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.rounds import RoundStore
 
@@ -70,11 +69,12 @@ class Marketplace:
     keeper: RoundKeeper
     leaving: Exit
     search: Searching
+    hooks: Hooks
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        keepers = (self.keeper, self.search.keeper, self.leaving.keeper)
+        keepers = (self.keeper, self.search.keeper, self.leaving.keeper, self.hooks.deliverer)
         return (self.reconciler, self.reproduction_keeper, self.assessments, *keepers)
 
 
@@ -98,9 +98,7 @@ def assemble(
     comparer = comparer or make_comparer(settings)
     assessed = assessing(ground, rounds=rounds or RoundStore(ground.database))
     maturity = assessed.maturity
-    added_values = AddedValues(
-        registry=ground.registry, prices=PriceStore(ground.database), maturity=maturity, clock=clock
-    )
+    added_values = make_added_values(ground, maturity=maturity)
     trust = make_trust(ground, executor=executor)
     running = make_running(
         ground, added_values, quota=quota, executor=executor, trust=trust, inventories=inventories, inputs=inputs
@@ -109,6 +107,7 @@ def assemble(
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
     search = searching(ground)
+    hooks = make_hooks(ground)
     benches.rounds.add_listener(assessed.assessor.on_round)
     leaving = exits(ground, quota=quota, trust=trust, reproductions=again.reproductions)
     context = Context(
@@ -133,6 +132,8 @@ def assemble(
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
         exits=leaving.doors,
+        webhooks=hooks.webhooks,
+        wait_seconds=settings.wait_seconds,
     )
     return Marketplace(
         context=context,
@@ -147,6 +148,7 @@ def assemble(
         keeper=benches.keeper,
         leaving=leaving,
         search=search,
+        hooks=hooks,
     )
 
 
@@ -165,10 +167,7 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         app,
         policies=StandingPolicies(quota.standing),
         prefix=prefix,
-        rules=[
-            RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}")
-            for path in _STARTS_RUNS
-        ],
+        rules=[RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}") for path in _STARTS_RUNS],
         windows=RateWindows(settings.rates_url),
     )
     return app

@@ -137,6 +137,16 @@ DOORS = [
     ("GET", "rounds/a1"),
     ("GET", "rounds/a1/pictures/three/reference/double"),
     ("POST", "notices/a1/read"),
+    ("POST", "webhooks"),
+    ("GET", "webhooks"),
+    ("GET", "webhooks/a1"),
+    ("PATCH", "webhooks/a1"),
+    ("DELETE", "webhooks/a1"),
+    ("POST", "webhooks/a1/rotate"),
+    ("POST", "webhooks/a1/test"),
+    ("GET", "webhooks/a1/deliveries"),
+    ("GET", "webhooks/a1/deliveries/m1"),
+    ("POST", "webhooks/a1/deliveries/m1/redeliver"),
 ]
 #: What anybody may ask: whether it is up, and which keys it signs with.
 OPEN_DOORS = {("GET", "health"), ("GET", "receipts/keys")}
@@ -163,6 +173,8 @@ FILLED = {
     "round_id": "a1",
     "reproduction_id": "a1",
     "notice_id": "a1",
+    "webhook_id": "a1",
+    "delivery_id": "m1",
     "scenario": "three",
     "kind": "reference",
     "name": "double",

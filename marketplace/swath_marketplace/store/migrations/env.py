@@ -13,6 +13,7 @@ for module in (
     "account_tables",
     "assessment_tables",
     "dossier_tables",
+    "hook_tables",
     "lineage_tables",
     "moderation_tables",
     "ogc_tables",
