@@ -18,6 +18,11 @@ class NoticeKind(StrEnum):
     BENCHMARK_MENDED = "benchmark-mended"
     BENCHMARK_SLOWER = "benchmark-slower"
     BENCHMARK_DEARER = "benchmark-dearer"
+    NEW_VERSION = "new-version"
+    """Of an algorithm that the user follows; the next three too."""
+    LEVEL_ROSE = "level-rose"
+    LEVEL_FELL = "level-fell"
+    VERSION_YANKED = "version-yanked"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

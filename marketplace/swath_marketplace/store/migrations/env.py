@@ -11,6 +11,7 @@ from swath_marketplace.store.tables import Base
 #: Modules whose tables are of the same metadata.
 for module in (
     "assessment_tables",
+    "card_tables",
     "dossier_tables",
     "lineage_tables",
     "receipt_tables",
