@@ -26,9 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when something was imported or is there already, 1 when the folder has no record that can be listed.
     """
     parser = argparse.ArgumentParser(prog="python -m swath_marketplace.import_records", description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder of records as JSON, such as a copy of a catalogue's repository")
+    parser.add_argument(
+        "folder", type=Path, help="folder of records as JSON, such as a copy of a catalogue's repository"
+    )
     parser.add_argument("--source", default="apex", help="what the catalogue is called here (default: apex)")
-    parser.add_argument("--prune", action="store_true", help="remove entries of this source that the folder has no more")
+    parser.add_argument(
+        "--prune", action="store_true", help="remove entries of this source that the folder has no more"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     options = parser.parse_args(arguments)
     if not options.folder.is_dir():

@@ -16,6 +16,7 @@ from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.judging import Judging
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
@@ -38,6 +39,7 @@ class Context:
     version_comparisons: VersionComparisons
     dossiers: Dossiers
     maturity: Maturity
+    judging: Judging
     rounds: Rounds
     runs: Runs
     lineages: Lineages

@@ -18,6 +18,7 @@ from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import benchmarks
+from swath_marketplace.bootstrap.card import judging
 from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
 from swath_marketplace.bootstrap.ground import lay_ground
 from swath_marketplace.bootstrap.inputs import observers_of
@@ -59,7 +60,7 @@ class Marketplace:
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.context.judging.follow_keeper)
 
 
 def assemble(
@@ -105,6 +106,7 @@ def assemble(
         version_comparisons=comparing.versions,
         dossiers=ground.dossiers,
         maturity=maturity,
+        judging=judging(ground, runs=running.runs, added_values=added_values, maturity=maturity),
         rounds=benches.rounds,
         runs=running.runs,
         lineages=lineages(ground.database, runs=running.runs),

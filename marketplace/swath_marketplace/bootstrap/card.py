@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.domain.clock import utc_now
 from swath_marketplace.services.added_value import AddedValues
@@ -12,29 +10,18 @@ from swath_marketplace.services.citations import Citations
 from swath_marketplace.services.examples import Examples
 from swath_marketplace.services.externals import Externals
 from swath_marketplace.services.following import Following, FollowKeeper
-from swath_marketplace.services.gathering import RoundsOf
+from swath_marketplace.services.judging import Judging
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.reading_cards import CardFiles
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.externals import ExternalStore
 from swath_marketplace.store.following import FollowingStore
+from swath_marketplace.store.rounds import RoundStore
 from swath_marketplace.store.run_samples import RunSamples
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judging:
-    """What people judge algorithms with."""
-
-    cards: Cards
-    following: Following
-    follow_keeper: FollowKeeper
-    externals: Externals
-
-
-def judging(
-    ground: Ground, *, runs: Runs, rounds: RoundsOf, added_values: AddedValues, maturity: Maturity
-) -> Judging:
+def judging(ground: Ground, *, runs: Runs, added_values: AddedValues, maturity: Maturity) -> Judging:
     """The services of cards; followers are told of what is published soon."""
     database, clock, put = ground.database, ground.clock, ground.dossier_store
     store = FollowingStore(database)
@@ -42,7 +29,7 @@ def judging(
     following = Following(registry=ground.registry, store=store, keeper=keeper, clock=clock)
     files = CardFiles(ground.dossiers)
     examples = Examples(
-        registry=ground.registry, rounds=rounds, runs=ground.run_store, dossiers=put, folders=ground.folders
+        registry=ground.registry, rounds=RoundStore(database), runs=ground.run_store, dossiers=put, folders=ground.folders
     )
     ground.registry.add_listener(keeper.wake)
     sources = CardSources(

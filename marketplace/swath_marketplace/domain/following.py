@@ -56,7 +56,7 @@ def news_of(
     before: Mapping[str, Known],
     at: datetime,
 ) -> tuple[News, ...]:
-    """What is new of `versions`, by what was `before` and is `now`; both by digest. A version not in `before` is new."""
+    """What is new of `versions`, by what was `before` and is `now`, by digest; a version not in `before` is new."""
     found = []
     for version in versions:
         named, known, told = f"{version.path} {version.version}", now[version.digest], before.get(version.digest)

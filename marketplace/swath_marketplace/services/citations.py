@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -46,9 +47,16 @@ class Citations:
         )
 
 
+def _events(text: str) -> Iterator[yaml.Event]:
+    try:
+        yield from yaml.parse(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return
+
+
 def _parsed(text: str) -> Any:
-    # Aliases could make a small file large; a citation needs none.
-    if not text or "&" in text.replace(" & ", " ") and "*" in text:
+    # Aliases could make a small file large, and a citation needs none.
+    if not text or any(isinstance(event, yaml.AliasEvent) for event in _events(text)):
         return None
     try:
         return yaml.safe_load(text)

@@ -72,6 +72,11 @@ class Examples:
             )
         return file, self._folders.of(example.run_id).result(name)
 
+    def file_of(self, example: Example, name: str) -> Path | None:
+        """Where an output of an example is kept; ``None`` where it is no more."""
+        kept = any(one.kept and one.file.name == name for one in example.outputs)
+        return self._folders.of(example.run_id).result(name) if kept else None
+
     def _of_round(self, one: Round, dossier: Dossier | None) -> Example | None:
         made = (self._of_result(one, result, dossier) for result in _shown(one))
         return next((example for example in made if example), None)

@@ -122,9 +122,7 @@ class FollowKeeper:
     falls because nothing happened is told as well.
     """
 
-    def __init__(
-        self, *, algorithms: AlgorithmStore, store: FollowingStore, maturity: Maturity, clock: Clock
-    ) -> None:
+    def __init__(self, *, algorithms: AlgorithmStore, store: FollowingStore, maturity: Maturity, clock: Clock) -> None:
         self._algorithms = algorithms
         self._store = store
         self._maturity = maturity

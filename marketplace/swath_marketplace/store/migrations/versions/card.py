@@ -57,7 +57,7 @@ def _kinds(condition: str) -> None:
 
 def downgrade() -> None:
     """Take them out again, and the notices that were not known before."""
-    op.execute(f"DELETE FROM notices WHERE kind NOT IN ({_OLD_KINDS})")
+    op.execute("DELETE FROM notices WHERE kind NOT LIKE 'benchmark-%'")
     _kinds(f"kind IN ({_OLD_KINDS})")
     for name in ("external_entries", "followed_versions", "follows", "favourites"):
         op.drop_table(name)

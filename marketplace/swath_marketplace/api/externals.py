@@ -1,0 +1,43 @@
+"""Entries of other platforms over HTTP, and their pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+from swath_service.errors import SwathError
+from swath_service.pages import wants_html
+
+from swath_marketplace.api.card_shapes import CardShapes
+from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.rendering import render, render_error
+
+router = APIRouter(tags=["external entries"])
+Word = Annotated[str, Path(max_length=120)]
+
+
+@router.get("/external")
+def external(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
+    """What other platforms offer, by title. None of it runs here."""
+    found, total = services.judging.externals.list(actor, limit=limit, offset=offset)
+    items = [CardShapes(services.shapes).external(one) for one in found]
+    return services.shapes.page("entries", items, total=total, limit=limit, offset=offset)
+
+
+@router.get("/external/{source}/{record_id}", response_model=dict[str, Any])
+def entry(
+    request: Request, source: Word, record_id: Word, actor: Caller, services: Services
+) -> dict[str, Any] | Response:
+    """One entry of another platform. To a browser, its page."""
+    page = wants_html(request)
+    try:
+        found = services.judging.externals.get(actor, source, record_id)
+    except SwathError as error:
+        if not page:
+            raise
+        return render_error(request, error, prefix=services.shapes.base, viewer=actor.name)
+    if page:
+        prefix = services.shapes.base
+        return render(request, "external.html", prefix=prefix, viewer=actor.name, listed=found, entry=found.entry)
+    return CardShapes(services.shapes).external(found)
