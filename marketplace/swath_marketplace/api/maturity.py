@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 
 from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.bodies import MaturityBody, ReviewBody
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paging import Page, int_of
 from swath_marketplace.domain.assessments import Assessment
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.maturity import MaturityMark
@@ -43,14 +44,24 @@ def assessments(
     version: Version,
     actor: Caller,
     services: Services,
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: Page,
 ) -> dict[str, Any]:
     """Every assessment of a version, newest first: what each criterion said, by which evidence."""
     path = f"{owner}/{name}@{version}"
-    found, total = services.maturity.history(actor, path, limit=limit, offset=offset)
-    items = [_assessment(one) for one in found]
-    return services.shapes.page("assessments", items, total=total, limit=limit, offset=offset)
+    before = int_of(page.after(int))
+    found, total = services.maturity.history(actor, path, limit=page.asked, offset=page.offset, before=before)
+    return page.answer("assessments", found, total=total, shape=_assessment, place=lambda one: (one.sequence,))
+
+
+@router.get(_VERSION + "/reviews")
+def reviews(
+    owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services, page: Page
+) -> dict[str, Any]:
+    """What people said of a version, the newest first."""
+    path = f"{owner}/{name}@{version}"
+    before = int_of(page.after(int))
+    found, total = services.maturity.reviews_of(actor, path, limit=page.asked, offset=page.offset, before=before)
+    return page.answer("reviews", found, total=total, shape=_review, place=lambda one: (one.sequence,))
 
 
 @router.post(_VERSION + "/reviews", status_code=201)

@@ -9,9 +9,11 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from swath.contract.comparison import Tolerance
 from swath.contract.fields import ContractError
+from swath_service.actor import Actor
 from swath_service.errors import Invalid
 
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Context, Services
+from swath_marketplace.api.paging import AT_AND_ID, Page, Paging
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.reproductions import Reproduction
 from swath_marketplace.services.reproductions import ReproductionRequest
@@ -94,21 +96,15 @@ def reproduce_receipt(
 
 
 @router.get("/reproductions")
-def reproductions(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
+def reproductions(actor: Caller, services: Services, *, page: Page) -> dict[str, Any]:
     """The caller's reproductions, the latest asked for first."""
-    found, total = services.reproductions.list(actor, limit=limit, offset=offset)
-    items = [shaped(one, services) for one in found]
-    return services.shapes.page("reproductions", items, total=total, limit=limit, offset=offset)
+    return _page(actor, services, page)
 
 
 @router.get("/runs/{run_id}/reproductions")
-def reproductions_of(
-    run_id: RunId, actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0
-) -> dict[str, Any]:
+def reproductions_of(run_id: RunId, actor: Caller, services: Services, *, page: Page) -> dict[str, Any]:
     """Those of one run."""
-    found, total = services.reproductions.list(actor, run_id=run_id, limit=limit, offset=offset)
-    items = [shaped(one, services) for one in found]
-    return services.shapes.page("reproductions", items, total=total, limit=limit, offset=offset)
+    return _page(actor, services, page, run_id=run_id)
 
 
 @router.get("/reproductions/{reproduction_id}")
@@ -125,6 +121,19 @@ def picture(
     path = services.reproductions.picture(actor, reproduction_id, name)
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private"}
     return FileResponse(path, media_type="image/png", headers=headers)
+
+
+def _page(actor: Actor, services: Context, page: Paging, *, run_id: str | None = None) -> dict[str, Any]:
+    found, total = services.reproductions.list(
+        actor, run_id=run_id, limit=page.asked, offset=page.offset, after=page.after(*AT_AND_ID)
+    )
+    return page.answer(
+        "reproductions",
+        found,
+        total=total,
+        shape=lambda one: shaped(one, services),
+        place=lambda one: (one.asked_at, one.id),
+    )
 
 
 def _told(found: Reproduction, services: Services, response: Response) -> dict[str, Any]:

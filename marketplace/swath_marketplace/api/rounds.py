@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import FileResponse
 
 from swath_marketplace.api.algorithms import Name, Owner, Version
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paging import AT_AND_ID, Page, int_of
 from swath_marketplace.api.round_shapes import RoundShapes
 
 router = APIRouter(tags=["benchmarks"])
@@ -20,12 +21,21 @@ Word = Annotated[str, Path(max_length=120)]
 
 @router.get(_VERSION + "/rounds")
 def history(
-    owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services, limit: Limit = 50
+    owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services, page: Page
 ) -> dict[str, Any]:
     """The rounds of a version with what they found, the newest first; and those that are open."""
-    ended, going = services.rounds.history(actor, f"{owner}/{name}@{version}", limit=limit)
+    place = page.after(int)
+    ended, going, total = services.rounds.history(
+        actor,
+        f"{owner}/{name}@{version}",
+        limit=page.asked,
+        offset=page.offset,
+        before=int_of(place),
+    )
     shapes = RoundShapes(services.shapes)
-    return {"rounds": [shapes.ended(one) for one in reversed(ended)], "open": [shapes.view(one) for one in going]}
+    newest_first = list(reversed(ended))
+    told = page.answer("rounds", newest_first, total=total, shape=shapes.ended, place=lambda one: (one.number,))
+    return {**told, "open": [shapes.view(one) for one in going]}
 
 
 @router.post(_VERSION + "/rounds", status_code=202)
@@ -65,23 +75,24 @@ def breaks(
     services: Services,
     *,
     state: Annotated[str, Query(pattern="^(open|all)$")] = "open",
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: Page,
 ) -> dict[str, Any]:
     """Scenarios that are red, the newest first; with ``state=all`` those that were mended too."""
-    found, total = services.rounds.breaks(actor, include_closed=state == "all", limit=limit, offset=offset)
-    items = [RoundShapes(services.shapes).broken(one) for one in found]
-    return services.shapes.page("breaks", items, total=total, limit=limit, offset=offset)
+    found, total = services.rounds.breaks(
+        actor, include_closed=state == "all", limit=page.asked, offset=page.offset, after=page.after(*AT_AND_ID)
+    )
+    shape = RoundShapes(services.shapes).broken
+    return page.answer("breaks", found, total=total, shape=shape, place=lambda one: (one.opened_at, one.id))
 
 
 @router.get("/notices")
-def notices(
-    actor: Caller, services: Services, *, unread: bool = False, limit: Limit = 50, offset: Offset = 0
-) -> dict[str, Any]:
+def notices(actor: Caller, services: Services, *, unread: bool = False, page: Page) -> dict[str, Any]:
     """What the caller ought to know, the newest first."""
-    found, total = services.rounds.notices(actor, unread=unread, limit=limit, offset=offset)
-    items = [RoundShapes(services.shapes).notice(one) for one in found]
-    return services.shapes.page("notices", items, total=total, limit=limit, offset=offset)
+    found, total = services.rounds.notices(
+        actor, unread=unread, limit=page.asked, offset=page.offset, after=page.after(*AT_AND_ID)
+    )
+    shape = RoundShapes(services.shapes).notice
+    return page.answer("notices", found, total=total, shape=shape, place=lambda one: (one.at, one.id))
 
 
 @router.post("/notices/{notice_id}/read")

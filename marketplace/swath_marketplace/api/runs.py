@@ -12,9 +12,10 @@ from sse_starlette import EventSourceResponse
 from swath_service.pages import wants_html
 
 from swath_marketplace.api.bodies import RunBody
-from swath_marketplace.api.context import Caller, Limit, Offset, RunId, Services
+from swath_marketplace.api.context import Caller, RunId, Services
 from swath_marketplace.api.downloads import filename_of, headers_of
 from swath_marketplace.api.pages import run_page
+from swath_marketplace.api.paging import AT_AND_ID, Page
 from swath_marketplace.api.stream import Place, follow
 from swath_marketplace.domain.runs import RunStatus
 from swath_marketplace.services.runs import RunRequest
@@ -61,13 +62,20 @@ def runs(
     *,
     status: Annotated[list[RunStatus] | None, Query()] = None,
     everybody: bool = False,
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: Page,
 ) -> dict[str, Any]:
     """The caller's runs, newest first; an operator may ask for everybody's."""
-    found, total = services.runs.list(actor, statuses=status or (), everybody=everybody, limit=limit, offset=offset)
-    items = [services.shapes.run(run) for run in found]
-    return services.shapes.page("runs", items, total=total, limit=limit, offset=offset)
+    found, total = services.runs.list(
+        actor,
+        statuses=status or (),
+        everybody=everybody,
+        limit=page.asked,
+        offset=page.offset,
+        after=page.after(*AT_AND_ID),
+    )
+    return page.answer(
+        "runs", found, total=total, shape=services.shapes.run, place=lambda one: (one.created_at, one.id)
+    )
 
 
 @router.get("/runs/{run_id}", response_model=dict[str, Any])

@@ -106,6 +106,8 @@ class Round:
     started_at: datetime
     ended_at: datetime
     results: tuple[ScenarioResult, ...]
+    number: int = 0
+    """Within its version, from 1."""
 
     @property
     def green(self) -> bool:
@@ -170,6 +172,7 @@ class Order:
             # A clock that was put back makes no round end before it began.
             ended_at=max(ended_at, self.started_at),
             results=results,
+            number=self.number,
         )
 
 

@@ -96,14 +96,29 @@ class Maturity:
         standing = self._stand(self._assessments.telling(version), mark=marks[-1] if marks else None, now=self._clock())
         return MaturityView(version=version, standing=standing, marks=marks, reviews=self._reviews.of(version))
 
-    def history(self, actor: Actor, path: str, *, limit: int, offset: int) -> tuple[Sequence[Assessment], int]:
+    def history(
+        self, actor: Actor, path: str, *, limit: int, offset: int = 0, before: int | None = None
+    ) -> tuple[Sequence[Assessment], int]:
         """A page of the assessments of a version, newest first, and how many there are in all.
 
         Raises
         ------
         NotFound
         """
-        return self._assessments.of(self._registry.version(actor, path), limit=limit, offset=offset)
+        return self._assessments.of(self._registry.version(actor, path), limit=limit, offset=offset, before=before)
+
+    def reviews_of(
+        self, actor: Actor, path: str, *, limit: int, offset: int = 0, before: int | None = None
+    ) -> tuple[Sequence[Review], int]:
+        """A page of the reviews of a version, newest first, and how many there are in all.
+
+        Raises
+        ------
+        NotFound
+        """
+        known = self._reviews.of(self._registry.version(actor, path))
+        page = [one for one in reversed(known) if before is None or one.sequence < before]
+        return page[offset : offset + limit], len(known)
 
     def mark(self, actor: Actor, path: str, *, level: MaturityLevel, reason: str) -> MaturityMark:
         """Bound the level of one version. For operators.

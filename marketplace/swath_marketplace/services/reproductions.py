@@ -14,6 +14,7 @@ from swath.contract.digest import canonical_json, sha256_bytes
 from swath.contract.interface import GIVEN_OUTPUTS, Interface
 from swath.contract.parameters import check_parameters
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
@@ -153,7 +154,7 @@ class Reproductions:
         return found
 
     def list(
-        self, actor: Actor, *, run_id: str | None = None, limit: int, offset: int
+        self, actor: Actor, *, run_id: str | None = None, limit: int, offset: int = 0, after: Place | None = None
     ) -> tuple[Sequence[Reproduction], int]:
         """A page of the caller's, the latest asked for first; of one run's with `run_id`, an operator sees all of it.
 
@@ -169,7 +170,7 @@ class Reproductions:
             return [], 0
         everybody = run_id is not None and actor.is_operator
         return self._store.list(
-            asked_by=None if everybody else actor.name, origin_run_id=run_id, limit=limit, offset=offset
+            asked_by=None if everybody else actor.name, origin_run_id=run_id, limit=limit, offset=offset, after=after
         )
 
     def picture(self, actor: Actor, reproduction_id: str, name: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from swath.contract.semver import VersionRange
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
@@ -134,8 +135,15 @@ class Rounds:
             raise NotFound(code="no-such-round", message="there is no such round", mend="see the rounds of a version")
         return self._view(order)
 
-    def history(self, actor: Actor, path: str, *, limit: int) -> tuple[Sequence[Round], Sequence[RoundView]]:
-        """The newest `limit` ended rounds of a version, newest last, and those that are open.
+    def history(
+        self, actor: Actor, path: str, *, limit: int, offset: int = 0, before: int | None = None
+    ) -> tuple[Sequence[Round], Sequence[RoundView], int]:
+        """A page of the ended rounds of a version, newest last, those that are open, and how many have ended.
+
+        Parameters
+        ----------
+        before
+            The number of the round before which, in time, the page ends.
 
         Raises
         ------
@@ -144,7 +152,8 @@ class Rounds:
         version = self._registry.version(actor, path)
         mine = (version.algorithm_id, version.digest)
         going = [one for one in self._store.open() if (one.algorithm_id, one.version_digest) == mine]
-        return self._store.of(*mine, limit=limit), [self._view(order) for order in going]
+        ended = self._store.of(*mine, limit=limit, offset=offset, before=before)
+        return ended, [self._view(order) for order in going], self._store.count_ended(*mine)
 
     def drift(self, actor: Actor, path: str) -> Mapping[str, ScenarioDrift]:
         """How the scenarios of a version drift.
@@ -157,11 +166,11 @@ class Rounds:
         return self._drifts.of(version.algorithm_id, version.digest)
 
     def breaks(
-        self, actor: Actor, *, include_closed: bool = False, limit: int, offset: int
+        self, actor: Actor, *, include_closed: bool = False, limit: int, offset: int = 0, after: Place | None = None
     ) -> tuple[Sequence[Break], int]:
         """A page of breaks, newest first, and how many there are."""
         actor.require(Scope.READ)
-        return self._breaks.list(include_closed=include_closed, limit=limit, offset=offset)
+        return self._breaks.list(include_closed=include_closed, limit=limit, offset=offset, after=after)
 
     def picture(self, actor: Actor, round_id: str, *, scenario: str, kind: str, name: str) -> Path:
         """The picture of a difference; `kind` is ``reference`` or ``repeat``.
@@ -179,12 +188,14 @@ class Rounds:
             raise NotFound(code="no-such-picture", message="there is no such picture", mend="see the round's results")
         return path
 
-    def notices(self, actor: Actor, *, unread: bool = False, limit: int, offset: int) -> tuple[Sequence[Notice], int]:
+    def notices(
+        self, actor: Actor, *, unread: bool = False, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[Notice], int]:
         """A page of the caller's notices, newest first, and how many there are."""
         actor.require(Scope.READ)
         if actor.kind is not ActorKind.USER:
             return [], 0
-        return self._notices.list(actor.name, unread=unread, limit=limit, offset=offset)
+        return self._notices.list(actor.name, unread=unread, limit=limit, offset=offset, after=after)
 
     def read(self, actor: Actor, notice_id: str) -> Notice:
         """Note that the caller has read a notice.

@@ -13,6 +13,7 @@ from swath.contract.digest import canonical_json, sha256_bytes
 from swath.contract.interface import Interface
 from swath.contract.parameters import check_parameters
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.added_value import AddedValue
@@ -176,7 +177,14 @@ class Runs:
         return get_run(self._store, actor, run_id)
 
     def list(
-        self, actor: Actor, *, statuses: Sequence[RunStatus] = (), everybody: bool = False, limit: int, offset: int
+        self,
+        actor: Actor,
+        *,
+        statuses: Sequence[RunStatus] = (),
+        everybody: bool = False,
+        limit: int,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> tuple[Sequence[Run], int]:
         """A page of the caller's runs, newest first, and how many there are; of everybody's for an operator."""
         actor.require(Scope.READ)
@@ -185,7 +193,7 @@ class Runs:
         caller = None if everybody else actor.name
         if caller is not None and actor.kind is not ActorKind.USER:
             return [], 0
-        return self._store.list(caller=caller, statuses=statuses, limit=limit, offset=offset)
+        return self._store.list(caller=caller, statuses=statuses, limit=limit, offset=offset, after=after)
 
     def cancel(self, actor: Actor, run_id: str) -> Run:
         """Ask for an end; a run that has ended stays as it is. What was used until then is paid for."""

@@ -83,9 +83,19 @@ class AssessmentStore:
             ).all()
         return (*map(_assessment, rows), latest)
 
-    def of(self, version: AlgorithmVersion, *, limit: int = 200, offset: int = 0) -> tuple[Sequence[Assessment], int]:
-        """A page of the assessments of a version, newest first, and how many there are in all."""
+    def of(
+        self, version: AlgorithmVersion, *, limit: int = 200, offset: int = 0, before: int | None = None
+    ) -> tuple[Sequence[Assessment], int]:
+        """A page of the assessments of a version, newest first, and how many there are in all.
+
+        Parameters
+        ----------
+        before
+            The number below which the page begins.
+        """
         query = sa.select(assessments).where(*_of(version)).order_by(assessments.c.sequence.desc())
+        if before is not None:
+            query = query.where(assessments.c.sequence < before)
         with self._database.read() as connection:
             count = sa.select(sa.func.count()).select_from(assessments).where(*_of(version))
             total: int = connection.execute(count).scalar_one()

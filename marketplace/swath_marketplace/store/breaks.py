@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.benchmarks import ScenarioResult
 from swath_marketplace.domain.breaks import Break, Changes, Notice, NoticeKind
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.paging import newest_first
 from swath_marketplace.store.round_tables import breaks, notices
 
 
@@ -38,11 +40,14 @@ class BreakStore:
                 connection.execute(sa.select(breaks.c.round_id).where(breaks.c.closed_at.is_(None))).scalars()
             )
 
-    def list(self, *, include_closed: bool = False, limit: int, offset: int) -> tuple[Sequence[Break], int]:
+    def list(
+        self, *, include_closed: bool = False, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[Break], int]:
         """A page of breaks, newest first, and how many there are in all."""
-        wanted = [] if include_closed else [breaks.c.closed_at.is_(None)]
+        wanted: list[sa.ColumnElement[bool]] = [] if include_closed else [breaks.c.closed_at.is_(None)]
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(breaks).where(*wanted)).scalar_one()
+            wanted += newest_first(after, breaks.c.opened_at, breaks.c.id)
             query = sa.select(breaks).where(*wanted).order_by(breaks.c.opened_at.desc(), breaks.c.id)
             rows = connection.execute(query.limit(limit).offset(offset)).all()
         return [_break(row) for row in rows], total
@@ -57,13 +62,16 @@ class NoticeStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list(self, user: str, *, unread: bool = False, limit: int, offset: int) -> tuple[Sequence[Notice], int]:
+    def list(
+        self, user: str, *, unread: bool = False, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[Notice], int]:
         """A page of a user's notices, newest first, and how many there are in all."""
-        wanted = [notices.c.user == user]
+        wanted: list[sa.ColumnElement[bool]] = [notices.c.user == user]
         if unread:
             wanted.append(notices.c.read_at.is_(None))
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(notices).where(*wanted)).scalar_one()
+            wanted += newest_first(after, notices.c.at, notices.c.id)
             query = sa.select(notices).where(*wanted).order_by(notices.c.at.desc(), notices.c.id)
             rows = connection.execute(query.limit(limit).offset(offset)).all()
         return [_notice(row) for row in rows], total

@@ -8,11 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from swath.contract.comparison import Comparison, Tolerance
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.errors import LeaseLost
 from swath_marketplace.domain.origins import Origin
 from swath_marketplace.domain.reproductions import Cause, Outcome, Reproduction, Stage, check
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.paging import newest_first
 from swath_marketplace.store.reproduction_tables import reproductions
 
 _table = reproductions
@@ -69,7 +71,13 @@ class ReproductionStore:
         return None if row is None else _reproduction(row)
 
     def list(
-        self, *, asked_by: str | None = None, origin_run_id: str | None = None, limit: int, offset: int
+        self,
+        *,
+        asked_by: str | None = None,
+        origin_run_id: str | None = None,
+        limit: int,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> tuple[Sequence[Reproduction], int]:
         """A page, the latest asked for first, and how many there are in all; of everybody when `asked_by` is None."""
         wanted: list[sa.ColumnElement[bool]] = []
@@ -77,7 +85,8 @@ class ReproductionStore:
             wanted.append(_table.c.asked_by == asked_by)
         if origin_run_id is not None:
             wanted.append(_table.c.origin_run_id == origin_run_id)
-        query = sa.select(_table).where(*wanted).order_by(_table.c.asked_at.desc(), _table.c.id)
+        page = newest_first(after, _table.c.asked_at, _table.c.id)
+        query = sa.select(_table).where(*wanted, *page).order_by(_table.c.asked_at.desc(), _table.c.id)
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(_table).where(*wanted)).scalar_one()
             rows = connection.execute(query.limit(limit).offset(offset)).all()

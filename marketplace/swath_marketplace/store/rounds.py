@@ -74,14 +74,27 @@ class RoundStore:
             row = connection.execute(query).one_or_none()
         return None if row is None else _order(row)
 
-    def of(self, algorithm_id: str, digest: str, *, limit: int | None = None) -> Sequence[Round]:
-        """Every ended round of a version, newest last; with `limit` the newest so many."""
-        ended = sa.and_(_of(algorithm_id, digest), rounds.c.state == RoundState.ENDED.value)
-        query = sa.select(rounds).where(ended).order_by(rounds.c.number.desc()).limit(limit)
+    def of(
+        self, algorithm_id: str, digest: str, *, limit: int | None = None, offset: int = 0, before: int | None = None
+    ) -> Sequence[Round]:
+        """Every ended round of a version, newest last; with `limit` the newest so many, `before` one of a number."""
+        wanted = [_ended_of(algorithm_id, digest)]
+        if before is not None:
+            wanted.append(rounds.c.number < before)
+        query = sa.select(rounds).where(*wanted).order_by(rounds.c.number.desc()).limit(limit)
+        # SQLite knows no offset without a limit.
+        query = query.offset(offset) if offset else query
         with self._database.read() as connection:
             orders = [_order(row) for row in connection.execute(query)]
             results = _results(connection, [order.id for order in orders])
         return [_round(order, results) for order in reversed(orders)]
+
+    def count_ended(self, algorithm_id: str, digest: str) -> int:
+        """How many rounds of a version have ended."""
+        query = sa.select(sa.func.count()).select_from(rounds).where(_ended_of(algorithm_id, digest))
+        with self._database.read() as connection:
+            count: int = connection.execute(query).scalar_one()
+        return count
 
     def ended(self, round_id: str) -> Round | None:
         """A round that has ended."""
@@ -226,6 +239,10 @@ def _in_turn(connection: sa.Connection, algorithm_id: str) -> None:
 
 def _of(algorithm_id: str, version_digest: str) -> sa.ColumnElement[bool]:
     return sa.and_(rounds.c.algorithm_id == algorithm_id, rounds.c.version_digest == version_digest)
+
+
+def _ended_of(algorithm_id: str, version_digest: str) -> sa.ColumnElement[bool]:
+    return sa.and_(_of(algorithm_id, version_digest), rounds.c.state == RoundState.ENDED.value)
 
 
 def _open() -> sa.ColumnElement[bool]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from swath_service.cursors import Place
 
 from swath_marketplace.domain import transitions
 from swath_marketplace.domain.errors import LeaseLost
@@ -16,6 +17,7 @@ from swath_marketplace.domain.runs import Desired, Run, RunStatus, Stage
 from swath_marketplace.domain.shares import Rules
 from swath_marketplace.store import lineage
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.paging import newest_first
 from swath_marketplace.store.queue import QueueStore
 from swath_marketplace.store.run_rows import run_of, status_is, values_of
 from swath_marketplace.store.tables import run_events, runs
@@ -94,9 +96,21 @@ class RunStore:
         return None if row is None else run_of(row)
 
     def list(
-        self, *, caller: str | None, statuses: Sequence[RunStatus] = (), limit: int, offset: int
+        self,
+        *,
+        caller: str | None,
+        statuses: Sequence[RunStatus] = (),
+        limit: int,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> tuple[Sequence[Run], int]:
-        """A page of runs, newest first, and how many there are in all; of everybody when `caller` is ``None``."""
+        """A page of runs, newest first, and how many there are in all; of everybody when `caller` is ``None``.
+
+        Parameters
+        ----------
+        after
+            ``created_at`` and ``id`` of the run after which the page begins.
+        """
         wanted: list[sa.ColumnElement[bool]] = []
         if caller is not None:
             wanted.append(runs.c.caller == caller)
@@ -104,8 +118,9 @@ class RunStore:
             wanted.append(sa.or_(*(status_is(status) for status in statuses)))
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(runs).where(*wanted)).scalar_one()
+            query = sa.select(runs).where(*wanted, *newest_first(after, runs.c.created_at, runs.c.id))
             rows = connection.execute(
-                sa.select(runs).where(*wanted).order_by(runs.c.created_at.desc(), runs.c.id).limit(limit).offset(offset)
+                query.order_by(runs.c.created_at.desc(), runs.c.id).limit(limit).offset(offset)
             ).all()
         return [run_of(row) for row in rows], total
 

@@ -75,6 +75,7 @@ DOORS = [
     ("GET", f"inventories/{'0' * 64}/changes/{'0' * 64}"),
     ("GET", "algorithms/ada/double/versions/1.0.0/assessments"),
     ("POST", "algorithms/ada/double/versions/1.0.0/reviews"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/reviews"),
     ("GET", "algorithms/ada/double/versions/1.0.0/rounds"),
     ("POST", "algorithms/ada/double/versions/1.0.0/rounds"),
     ("GET", "algorithms/ada/double/versions/1.0.0/drift"),
