@@ -10,7 +10,7 @@ help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup:
-	@setup/system.sh && setup/python.sh && $(BIN)/python kernels/environments/build.py eo --uv .tools/bin/uv --python $(PYTHON) --target $(SWATH_DATA)/environments/eo
+	@setup/system.sh && setup/python.sh && setup/web.sh && $(BIN)/python kernels/environments/build.py eo --uv .tools/bin/uv --python $(PYTHON) --target $(SWATH_DATA)/environments/eo
 
 setup-test: setup
 	@setup/system.sh test

@@ -12,10 +12,12 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
+from swath_service.page_keys import install_page_keys
 
 from swath_marketplace.api import (
     added_value,
     algorithms,
+    assets,
     comparisons,
     dossiers,
     inventories,
@@ -26,6 +28,7 @@ from swath_marketplace.api import (
     reproductions,
     rounds,
     runs,
+    tickets,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
@@ -61,6 +64,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
     app.user_middleware.append(Middleware(BodyLimit))
+    install_page_keys(app)
     app.state.context = context
     base = prefix.rstrip("/")
 
@@ -78,6 +82,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     for router in (
         added_value.router,
         algorithms.router,
+        assets.router,
         comparisons.router,
         dossiers.router,
         inventories.router,
@@ -88,6 +93,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         reproductions.router,
         rounds.router,
         runs.router,
+        tickets.router,
     ):
         app.include_router(router, prefix=base)
     return app

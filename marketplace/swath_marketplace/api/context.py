@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 from swath_service.actor import Actor
 from swath_service.forms import FormTokens
 from swath_service.oauth import browser_actor
+from swath_service.tickets import Tickets
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
@@ -51,6 +52,7 @@ class Context:
     forms: FormTokens
     shapes: Shapes
     trust: Trust
+    tickets: Tickets = field(default_factory=Tickets)
 
 
 def context_of(request: Request) -> Context:
