@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 from swath.contract.diff import diff
@@ -16,9 +16,10 @@ from swath_service.errors import SwathError, Unavailable
 
 from swath_marketplace.api.card_shapes import CardShapes
 from swath_marketplace.api.cards import service_url
-from swath_marketplace.api.context import Context
+from swath_marketplace.api.context import Caller, Context, Services
 from swath_marketplace.api.favourites import buttons
 from swath_marketplace.api.markdown import to_html
+from swath_marketplace.api.paths import Name, Owner
 from swath_marketplace.api.plots import histogram
 from swath_marketplace.api.previews import Preview, preview_of
 from swath_marketplace.api.rendering import credits_text, render, render_error, seconds_text
@@ -27,13 +28,13 @@ from swath_marketplace.domain.citing import bibtex, citation_cff
 from swath_marketplace.domain.comparisons import VersionComparison
 from swath_marketplace.domain.statistics import Spread
 
+router = APIRouter(include_in_schema=False)
+
 #: Outputs that every run has; they are shown last.
 _GIVEN = ("notebook", "notebook-html")
 
 
-def card_page(
-    request: Request, actor: Actor, services: Context, *, path: str, version: str = ""
-) -> Response:
+def card_page(request: Request, actor: Actor, services: Context, *, path: str, version: str = "") -> Response:
     """The card of the algorithm ``owner/name`` at a version, by default its latest."""
     prefix = services.shapes.base
     try:
@@ -163,11 +164,19 @@ def _histograms(card: Card) -> Sequence[Mapping[str, Any]]:
     ]
 
 
+@router.get("/algorithms/{owner}/{name}/compare")
 def compare_page(
-    request: Request, actor: Actor, services: Context, *, path: str, old: str, new: str
+    request: Request,
+    owner: Owner,
+    name: Name,
+    *,
+    old: Annotated[str, Query(alias="from", max_length=100)] = "",
+    new: Annotated[str, Query(alias="to", max_length=100)] = "",
+    actor: Caller,
+    services: Services,
 ) -> Response:
     """Two versions of an algorithm beside each other: what callers meet, and what came of the same scenarios."""
-    prefix = services.shapes.base
+    prefix, path = services.shapes.base, f"{owner}/{name}"
     try:
         algorithm = services.registry.get(actor, path)
         numbers = [one.version for one in algorithm.versions]

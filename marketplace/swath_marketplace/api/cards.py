@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.card_shapes import CardShapes
 from swath_marketplace.api.context import Caller, Services
 from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.domain.citing import bibtex, citation_cff, datacite
 
 router = APIRouter(tags=["cards"])

@@ -10,7 +10,8 @@ from swath_service.errors import SwathError
 from swath_service.pages import wants_html
 
 from swath_marketplace.api.card_shapes import CardShapes
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paging import Page
 from swath_marketplace.api.rendering import render, render_error
 
 router = APIRouter(tags=["external entries"])
@@ -18,11 +19,19 @@ Word = Annotated[str, Path(max_length=120)]
 
 
 @router.get("/external")
-def external(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
+def external(actor: Caller, services: Services, *, page: Page) -> dict[str, Any]:
     """What other platforms offer, by title. None of it runs here."""
-    found, total = services.judging.externals.list(actor, limit=limit, offset=offset)
-    items = [CardShapes(services.shapes).external(one) for one in found]
-    return services.shapes.page("entries", items, total=total, limit=limit, offset=offset)
+    found, total = services.judging.externals.list(
+        actor, limit=page.asked, offset=page.offset, after=page.after(str, str, str)
+    )
+    shape = CardShapes(services.shapes).external
+    return page.answer(
+        "entries",
+        found,
+        total=total,
+        shape=shape,
+        place=lambda one: (one.entry.title, one.entry.source, one.entry.record_id),
+    )
 
 
 @router.get("/external/{source}/{record_id}", response_model=dict[str, Any])

@@ -12,9 +12,9 @@ from swath_service.actor import Actor
 from swath_service.errors import SwathError
 from swath_service.pages import wants_html
 
-from swath_marketplace.api.algorithms import Name, Owner
 from swath_marketplace.api.card_shapes import CardShapes
 from swath_marketplace.api.context import Caller, Context, Services
+from swath_marketplace.api.paths import Name, Owner
 from swath_marketplace.api.rendering import render, render_error
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.following import Kept
@@ -81,9 +81,7 @@ def delete_follow(owner: Owner, name: Name, actor: Caller, services: Services) -
 
 
 @router.post("/algorithms/{owner}/{name}/keep/{verb}", include_in_schema=False)
-async def press(
-    request: Request, owner: Owner, name: Name, *, verb: str, token: Token, services: Services
-) -> Response:
+async def press(request: Request, owner: Owner, name: Name, *, verb: str, token: Token, services: Services) -> Response:
     """A button of a page: favourite, unfavourite, follow, unfollow; then the page again."""
     shapes, viewer = CardShapes(services.shapes), ""
     try:
@@ -124,7 +122,13 @@ def _page(
     sandboxed = any(row["token"] for listed in lists for row in listed["rows"])  # type: ignore[index]
     prefix = services.shapes.base
     return render(
-        request, "favourites.html", prefix=prefix, viewer=actor.name, sandboxed=sandboxed, lists=lists, current="favourites"
+        request,
+        "favourites.html",
+        prefix=prefix,
+        viewer=actor.name,
+        sandboxed=sandboxed,
+        lists=lists,
+        current="favourites",
     )
 
 

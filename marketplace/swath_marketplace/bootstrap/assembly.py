@@ -60,7 +60,13 @@ class Marketplace:
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.context.judging.follow_keeper)
+        return (
+            self.reconciler,
+            self.reproduction_keeper,
+            self.assessments,
+            self.keeper,
+            self.context.judging.follow_keeper,
+        )
 
 
 def assemble(

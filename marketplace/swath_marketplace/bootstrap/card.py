@@ -29,7 +29,11 @@ def judging(ground: Ground, *, runs: Runs, added_values: AddedValues, maturity: 
     following = Following(registry=ground.registry, store=store, keeper=keeper, clock=clock)
     files = CardFiles(ground.dossiers)
     examples = Examples(
-        registry=ground.registry, rounds=RoundStore(database), runs=ground.run_store, dossiers=put, folders=ground.folders
+        registry=ground.registry,
+        rounds=RoundStore(database),
+        runs=ground.run_store,
+        dossiers=put,
+        folders=ground.folders,
     )
     ground.registry.add_listener(keeper.wake)
     sources = CardSources(

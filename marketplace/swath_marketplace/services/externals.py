@@ -10,6 +10,7 @@ from pathlib import Path
 
 from swath.contract.digest import sha256_bytes
 from swath_service.actor import Actor, Scope
+from swath_service.cursors import Place
 from swath_service.errors import NotFound
 
 from swath_marketplace.domain.clock import Clock
@@ -72,10 +73,12 @@ class Externals:
             )
         return found
 
-    def list(self, actor: Actor, *, limit: int, offset: int) -> tuple[Sequence[ListedEntry], int]:
+    def list(
+        self, actor: Actor, *, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[ListedEntry], int]:
         """A page of entries, and how many there are."""
         actor.require(Scope.READ)
-        return self._store.list(limit=limit, offset=offset)
+        return self._store.list(limit=limit, offset=offset, after=after)
 
     def import_folder(self, source: str, folder: Path, *, prune: bool = False) -> Import:
         """List what the records below `folder` describe. For operators, at the desk: no door leads here.

@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.externals import ExternalEntry, ListedEntry
+from swath_marketplace.store import paging
 from swath_marketplace.store.card_tables import external_entries
 from swath_marketplace.store.database import Database
 
@@ -54,10 +56,13 @@ class ExternalStore:
             row = connection.execute(sa.select(external_entries).where(*wanted)).one_or_none()
         return None if row is None else _listed(row)
 
-    def list(self, *, limit: int, offset: int) -> tuple[Sequence[ListedEntry], int]:
+    def list(self, *, limit: int, offset: int = 0, after: Place | None = None) -> tuple[Sequence[ListedEntry], int]:
         """A page of entries by title, and how many there are in all."""
         table = external_entries
-        query = sa.select(table).order_by(table.c.title, table.c.source, table.c.record_id)
+        order = (table.c.title, table.c.source, table.c.record_id)
+        query = sa.select(table).order_by(*order)
+        if after is not None:
+            query = query.where(paging.after(after, order, descending=(False, False, False)))
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             rows = connection.execute(query.limit(limit).offset(offset)).all()
