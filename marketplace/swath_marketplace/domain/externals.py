@@ -1,7 +1,8 @@
 """Algorithms that other platforms offer, read from their OGC API Records: listed beside ours, never run here.
 
-Records as ESA APEx writes them (https://github.com/ESA-APEx/apex_algorithms, schemas/record.json); the core is OGC API -
-Records - Part 1 (OGC 20-004r1). Every text in them is foreign: plain text to us, and no address in them is fetched.
+Records as ESA APEx writes them (https://github.com/ESA-APEx/apex_algorithms, schemas/record.json); the core is
+OGC API - Records - Part 1 (OGC 20-004r1). Every text in them is foreign: plain text to us, and no address in them is
+fetched.
 """
 
 from __future__ import annotations
