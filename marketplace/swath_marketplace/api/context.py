@@ -20,6 +20,7 @@ from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.judging import Judging
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
+from swath_marketplace.services.moderation_desk import ModerationDesk
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
@@ -41,6 +42,7 @@ class Context:
     dossiers: Dossiers
     maturity: Maturity
     judging: Judging
+    moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
     lineages: Lineages

@@ -23,6 +23,14 @@ class NoticeKind(StrEnum):
     LEVEL_ROSE = "level-rose"
     LEVEL_FELL = "level-fell"
     VERSION_YANKED = "version-yanked"
+    REVOKED = "revoked"
+    HIDDEN = "hidden"
+    """An algorithm of theirs was hidden, or is shown again."""
+    REPORTED = "reported"
+    ANSWERED = "answered"
+    """A report of theirs has its answer."""
+    REVIEW = "review"
+    """A review of something of theirs, or a reply to theirs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

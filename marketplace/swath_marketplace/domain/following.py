@@ -67,8 +67,10 @@ def news_of(
                 found.append(News(kind=NoticeKind.NEW_VERSION, version=version, text=text, at=at))
             continue
         if known.gone and not told.gone:
-            text = f"{named} was yanked: {version.yank_reason}"
-            found.append(News(kind=NoticeKind.VERSION_YANKED, version=version, text=text, at=at))
+            revoked = version.revoked_at is not None
+            kind, word = (NoticeKind.REVOKED, "revoked") if revoked else (NoticeKind.VERSION_YANKED, "yanked")
+            text = f"{named} was {word}: {version.revoked_reason if revoked else version.yank_reason}"
+            found.append(News(kind=kind, version=version, text=text, at=at))
         if known.level is not told.level and not known.gone:
             rose = known.level.rank > told.level.rank
             kind, word = (NoticeKind.LEVEL_ROSE, "rose") if rose else (NoticeKind.LEVEL_FELL, "fell")
@@ -96,7 +98,7 @@ def notices_of(news: Iterable[News], followers: Iterable[Follower]) -> tuple[Not
 
 def _id(news: News, user: str) -> str:
     # A level may rise and fall again: each time is told. A version is new once, and gone once.
-    once = news.kind in (NoticeKind.NEW_VERSION, NoticeKind.VERSION_YANKED)
+    once = news.kind in (NoticeKind.NEW_VERSION, NoticeKind.VERSION_YANKED, NoticeKind.REVOKED)
     when = "" if once else news.at.isoformat()
     key = f"{user}\n{news.kind.value}\n{news.version.algorithm_id}\n{news.version.digest}\n{when}"
     return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -154,7 +154,7 @@ class FollowKeeper:
         told: list[Notice] = []
         for owner, name in self._store.algorithms_followed():
             algorithm = self._algorithms.get(owner, name)
-            if algorithm is None or getattr(algorithm, "hidden_at", None) is not None:
+            if algorithm is None or algorithm.hidden_at is not None:
                 continue
             try:
                 told += self.look_at(algorithm)

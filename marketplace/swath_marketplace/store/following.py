@@ -126,7 +126,7 @@ class FollowingStore:
         query = (
             sa.select(algorithms.c.owner, algorithms.c.name, table.c.at)
             .join(algorithms, algorithms.c.id == table.c.algorithm_id)
-            .where(table.c.user == user)
+            .where(table.c.user == user, sa.or_(algorithms.c.hidden_at.is_(None), algorithms.c.owner == user))
             .order_by(table.c.at.desc(), algorithms.c.owner, algorithms.c.name)
         )
         with self._database.read() as connection:

@@ -14,6 +14,7 @@ for module in (
     "card_tables",
     "dossier_tables",
     "lineage_tables",
+    "moderation_tables",
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
