@@ -12,6 +12,8 @@ from swath_marketplace.api.card_pages import card_page
 from swath_marketplace.api.context import Caller, Limit, Offset, Services
 from swath_marketplace.api.paths import Name, Owner, Version
 
+__all__ = ["Name", "Owner", "Version", "router"]
+
 router = APIRouter(tags=["algorithms"])
 
 #: A notebook is a user's: nothing in it may act in a browser that shows it from here.

@@ -51,7 +51,7 @@ class Externals:
         self._gone: list[Gone] = []
 
     def add_listener(self, listener: Listener, *, gone: Gone | None = None) -> None:
-        """Have `listener` called for each entry that is new or changed, and `gone` with each key that is removed."""
+        """Have `listener` called for each entry of an import, changed or not, and `gone` with each key that is removed."""
         self._listeners.append(listener)
         if gone is not None:
             self._gone.append(gone)
@@ -91,7 +91,8 @@ class Externals:
             Whether entries of this source that the folder has no more are removed.
         """
         root = folder.resolve()
-        new, same, refused, ids = [], [], [], set[str]()
+        new, same, ids = list[str](), list[str](), set[str]()
+        refused: list[tuple[str, str]] = []
         for path in _records(root):
             try:
                 entry, sha256 = _read(source, root, path)

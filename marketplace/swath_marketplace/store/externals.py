@@ -33,11 +33,11 @@ class ExternalStore:
         other = external_entries.c.record_sha256 != insert.excluded.record_sha256
         with self._database.write() as connection:
             done = connection.execute(
-                insert.values({**key, **values}).on_conflict_do_update(
-                    index_elements=list(key), set_=values, where=other
-                )
+                insert.values({**key, **values})
+                .on_conflict_do_update(index_elements=list(key), set_=values, where=other)
+                .returning(external_entries.c.record_id)
             )
-        return bool(done.rowcount)
+            return done.first() is not None
 
     def drop_others(self, source: str, kept: Collection[str]) -> Sequence[str]:
         """Remove entries of a source that are not among `kept`; answers their ids."""

@@ -36,14 +36,10 @@ def test_followers_are_told_of_what_happens_after_they_follow_once(world: World)
     assert told(world, "bob") == []
     publish(world, "1.1.0", n=2)
     world.prove("ada/double@1.0.0", MaturityLevel.VERIFIED)
-    assert (
-        told(world, "bob")
-        == [
-            ("level-rose", "ada/double 1.0.0 rose from prototype to verified"),
-            ("new-version", "ada/double 1.1.0 is published: Doubles a number"),
-        ]
-        or told(world, "bob")[::-1] == told(world, "bob")[::-1]
-    )
+    assert sorted(told(world, "bob")) == [
+        ("level-rose", "ada/double 1.0.0 rose from prototype to verified"),
+        ("new-version", "ada/double 1.1.0 is published: Doubles a number"),
+    ]
     following.set_follow(CYD, "ada/double", wanted=True)
     world.made.context.maturity.mark(
         operator(), "ada/double@1.0.0", level=MaturityLevel.INCUBATING, reason="looked at it"
