@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
 from swath_service.page_keys import install_page_keys
+from swath_service.pages import wants_html
 
 from swath_marketplace.api import (
     added_value,
@@ -34,6 +35,7 @@ from swath_marketplace.api import (
     reproductions,
     rounds,
     runs,
+    search,
     tickets,
 )
 from swath_marketplace.api.context import Caller, Context
@@ -80,8 +82,10 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         return {"status": "ok"}
 
     @app.get(f"{base}/", tags=["about"])
-    async def about(actor: Caller) -> dict[str, object]:
-        """What this is, who you are here, and where to go on."""
+    async def about(request: Request, actor: Caller) -> Any:
+        """What this is, who you are here, and where to go on; for browsers the catalogue."""
+        if wants_html(request):
+            return await run_in_threadpool(search.catalogue_page, request, actor, context)
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
@@ -105,6 +109,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         reproductions.router,
         rounds.router,
         runs.router,
+        search.router,
         tickets.router,
     ):
         app.include_router(router, prefix=base)

@@ -26,6 +26,7 @@ from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
 from swath_marketplace.store.runs import RunStore
@@ -52,6 +53,7 @@ class Context:
     events: EventLogs
     inventories: Inventories
     forms: FormTokens
+    searches: Searches
     shapes: Shapes
     trust: Trust
     tickets: Tickets = field(default_factory=Tickets)

@@ -23,22 +23,21 @@ from swath_marketplace.bootstrap.comparing import make_comparer, make_comparison
 from swath_marketplace.bootstrap.ground import lay_ground
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
-from swath_marketplace.bootstrap.maturity import assessing
+from swath_marketplace.bootstrap.maturity import added_values_of, assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.running import local_executor, make_running
+from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
-from swath_marketplace.store.added_value import PriceStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.rounds import RoundStore
 
@@ -57,17 +56,13 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
+    search: Searching
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (
-            self.reconciler,
-            self.reproduction_keeper,
-            self.assessments,
-            self.keeper,
-            self.context.judging.follow_keeper,
-        )
+        kept = (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        return (*kept, self.search.keeper, self.context.judging.follow_keeper)
 
 
 def assemble(
@@ -95,9 +90,7 @@ def assemble(
     comparer = comparer or make_comparer(settings)
     assessed = assessing(ground, rounds=rounds or RoundStore(ground.database))
     maturity = assessed.maturity
-    added_values = AddedValues(
-        registry=ground.registry, prices=PriceStore(ground.database), maturity=maturity, clock=clock
-    )
+    added_values = added_values_of(ground, maturity=maturity)
     trust = make_trust(ground, executor=executor)
     running = make_running(
         ground, added_values, quota=quota, executor=executor, trust=trust, inventories=inventories, inputs=inputs
@@ -105,6 +98,7 @@ def assemble(
     comparing = make_comparisons(ground, runs=running.runs, comparer=comparer)
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
+    search = searching(ground)
     benches.rounds.add_listener(assessed.assessor.on_round)
     context = Context(
         registry=ground.registry,
@@ -124,6 +118,7 @@ def assemble(
         events=ground.events,
         inventories=inventories,
         forms=FormTokens(),
+        searches=search.searches,
         shapes=Shapes(prefix, maturity=maturity),
         trust=trust,
     )
@@ -138,6 +133,7 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
+        search=search,
     )
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+
+from swath_marketplace.domain.searching import Entry, EntryKind, Facet
 
 RECORD_CORE = "https://www.opengis.net/spec/ogcapi-records-1/1.0/req/record-core"
 #: Conformance class -> what is called there.
@@ -125,6 +127,36 @@ class ListedEntry:
     entry: ExternalEntry
     record_sha256: str
     imported_at: datetime
+
+
+def catalogue_entry(listed: ListedEntry) -> Entry:
+    """The line of the catalogue that leads to an entry."""
+    entry = listed.entry
+    return Entry(
+        kind=EntryKind.EXTERNAL,
+        key=entry.key,
+        path=entry.key,
+        href=f"external/{entry.key}",
+        title=entry.title,
+        summary=entry.description[:500],
+        keywords=entry.keywords,
+        body=f"{entry.description} {entry.provider.title} {entry.platform.title} {entry.offers}",
+        facets={
+            Facet.PLATFORM: (entry.platform.title,),
+            Facet.AUTHOR: (entry.provider.title,),
+            **({Facet.LICENCE: (entry.licence,)} if entry.licence else {}),
+        },
+        published_at=_moment(entry.updated) or listed.imported_at,
+        card={"external": True, "runnable_here": False, "offers": entry.offers, "service": entry.service.href},
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def read_entry(source: str, record: object, *, provider: object, platform: object) -> ExternalEntry:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +16,10 @@ from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.externals import ExternalEntry, ListedEntry, RecordRefused, read_entry
 from swath_marketplace.store.externals import ExternalStore
 
-log = logging.getLogger(__name__)
-
 _MOST_BYTES = 1 << 20
 _MOST_RECORDS = 10_000
 #: Folders that hold records of services, as APEx lays them out; in a folder without any every file is taken for one.
 _RECORDS = "records"
-
-Listener = Callable[[ExternalEntry], None]
-Gone = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,14 +41,6 @@ class Externals:
     def __init__(self, *, store: ExternalStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._listeners: list[Listener] = []
-        self._gone: list[Gone] = []
-
-    def add_listener(self, listener: Listener, *, gone: Gone | None = None) -> None:
-        """Have `listener` called for each entry of an import, changed or not, and `gone` with each key that is removed."""
-        self._listeners.append(listener)
-        if gone is not None:
-            self._gone.append(gone)
 
     def get(self, actor: Actor, source: str, record_id: str) -> ListedEntry:
         """One entry.
@@ -104,19 +90,8 @@ class Externals:
             ids.add(entry.record_id)
             changed = self._store.put(entry, sha256=sha256, at=self._clock())
             (new if changed else same).append(entry.key)
-            self._tell(entry)
         gone = self._store.drop_others(source, ids) if prune and ids else ()
-        for record_id in gone:
-            for listener in self._gone:
-                listener(f"{source}/{record_id}")
         return Import(new=tuple(new), same=tuple(same), refused=tuple(refused), gone=tuple(gone))
-
-    def _tell(self, entry: ExternalEntry) -> None:
-        for listener in self._listeners:
-            try:
-                listener(entry)
-            except Exception:
-                log.exception("what follows the import of %s failed", entry.key)
 
 
 def _records(root: Path) -> Iterator[Path]:

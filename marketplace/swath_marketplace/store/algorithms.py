@@ -63,6 +63,14 @@ class AlgorithmStore:
             versions = self._versions(connection, [row.id])[row.id]
         return _algorithm(row, versions, all_versions=True)
 
+    def of(self, algorithm_ids: Sequence[str]) -> Sequence[Algorithm]:
+        """Algorithms by their ids, each with its latest version; those that are not there are left out."""
+        table = tables.algorithms
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(table).where(table.c.id.in_(algorithm_ids))).all()
+            versions = self._versions(connection, [row.id for row in rows])
+        return [_algorithm(row, versions[row.id]) for row in rows]
+
     def count_runs(self, algorithm_id: str) -> int:
         """How many runs there are of an algorithm, of whatever version and caller; the platform's own do not count."""
         runs = tables.runs

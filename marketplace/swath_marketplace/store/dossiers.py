@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +44,24 @@ class DossierStore:
         """The dossier that counts for a version."""
         with self._database.read() as connection:
             return _latest(connection, algorithm_id, version_digest)
+
+    def latest_of(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Dossier]:
+        """The dossier that counts for each version that has one, by algorithm and digest."""
+        wanted, key = set(keys), (dossiers.c.algorithm_id, dossiers.c.version_digest)
+        last = (
+            sa.select(*key, sa.func.max(dossiers.c.sequence).label("sequence"))
+            .where(dossiers.c.algorithm_id.in_({algorithm_id for algorithm_id, _ in wanted}))
+            .group_by(*key)
+            .subquery()
+        )
+        query = sa.select(dossiers).join(
+            last,
+            sa.and_(*(last.c[one.name] == one for one in (*key, dossiers.c.sequence))),
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        found = {(row.algorithm_id, row.version_digest): row for row in rows}
+        return {key: _dossier(row) for key, row in found.items() if key in wanted}
 
     def of(self, algorithm_id: str, version_digest: str) -> Sequence[Dossier]:
         """Every dossier of a version, the first put first."""

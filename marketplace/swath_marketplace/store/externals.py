@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,20 +10,24 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from swath_service.cursors import Place
 
-from swath_marketplace.domain.externals import ExternalEntry, ListedEntry
+from swath_marketplace.domain.externals import ExternalEntry, ListedEntry, catalogue_entry
+from swath_marketplace.domain.searching import Entry, EntryKind
 from swath_marketplace.store import paging
 from swath_marketplace.store.card_tables import external_entries
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.search import SearchStore
 
 
 class ExternalStore:
     """What other platforms offer.
 
-    Promises: an entry of one source and id is there once; the same record again changes nothing.
+    Promises: an entry of one source and id is there once; the same record again changes nothing; what is added, changed
+    or removed is found, or not, by the very next search.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._search = SearchStore(database)
 
     def put(self, entry: ExternalEntry, *, sha256: str, at: datetime) -> bool:
         """Add or replace an entry; whether that changed anything."""
@@ -37,7 +41,10 @@ class ExternalStore:
                 .on_conflict_do_update(index_elements=list(key), set_=values, where=other)
                 .returning(external_entries.c.record_id)
             )
-            return done.first() is not None
+            changed = done.first() is not None
+            if changed:
+                self._search.note(EntryKind.EXTERNAL, [entry.key], connection=connection)
+        return changed
 
     def drop_others(self, source: str, kept: Collection[str]) -> Sequence[str]:
         """Remove entries of a source that are not among `kept`; answers their ids."""
@@ -47,7 +54,20 @@ class ExternalStore:
             gone = sorted(set(there) - set(kept))
             for record_id in gone:
                 connection.execute(external_entries.delete().where(mine, external_entries.c.record_id == record_id))
+            self._search.note(EntryKind.EXTERNAL, [f"{source}/{one}" for one in gone], connection=connection)
         return gone
+
+    def keys(self) -> Sequence[str]:
+        """The key of every entry."""
+        table = external_entries
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(table.c.source, table.c.record_id)).all()
+        return [f"{row.source}/{row.record_id}" for row in rows]
+
+    def entries(self, keys: Sequence[str], now: datetime) -> Mapping[str, Entry]:  # noqa: ARG002 - a source's signature
+        """Lines of the catalogue: a `swath_marketplace.services.search_index.EntrySource`."""
+        found = (self.get(*key.split("/", 1)) for key in keys if "/" in key)
+        return {one.entry.key: catalogue_entry(one) for one in found if one}
 
     def get(self, source: str, record_id: str) -> ListedEntry | None:
         """One entry."""

@@ -430,7 +430,7 @@ BAD: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "a run's name that is none": ("GET", "runs/%00..", {}, 404, "no-such-run"),
     "no such status": ("GET", "runs?status=done", {}, 422, "malformed-request"),
     "limit too large": ("GET", "runs?limit=9999", {}, 422, "malformed-request"),
-    "NUL in an owner": ("GET", "algorithms?owner=%00", {}, 422, "malformed-request"),
+    "NUL in an owner": ("GET", "algorithms?owner=%00", {}, 422, "search-invalid"),
     "everybody's runs": ("GET", "runs?everybody=true", {}, 403, "missing-scope"),
     "cancel of nothing": ("DELETE", "runs/abc", {}, 404, "no-such-run"),
     "no such address": ("GET", "nothing", {}, 404, "no-such-address"),
@@ -540,7 +540,7 @@ async def test_an_unforeseen_fault_tells_nothing_of_the_inside(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the secret is swordfish, in /root/secret")
 
-    monkeypatch.setattr(world.made.context.registry, "search", broken)
+    monkeypatch.setattr(world.made.context.searches, "find", broken)
     answer = await http.get("algorithms", headers=as_("ada"))
     assert answer.status_code == 500
     assert "swordfish" not in answer.text

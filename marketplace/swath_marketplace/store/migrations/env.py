@@ -18,6 +18,7 @@ for module in (
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
+    "search_tables",
     "value_tables",
 ):
     import_module(f"swath_marketplace.store.{module}")

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "card"
-down_revision = "moderation"
+down_revision = "search"
 branch_labels = None
 depends_on = None
 
