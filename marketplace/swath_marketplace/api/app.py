@@ -16,6 +16,7 @@ from swath_service.page_keys import install_page_keys
 from swath_service.pages import wants_html
 
 from swath_marketplace.api import (
+    account,
     added_value,
     algorithms,
     assets,
@@ -30,6 +31,7 @@ from swath_marketplace.api import (
     maturity,
     moderation,
     notices,
+    ogc,
     pages,
     receipts,
     reproductions,
@@ -37,6 +39,7 @@ from swath_marketplace.api import (
     runs,
     search,
     tickets,
+    webhooks,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
@@ -71,10 +74,10 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         lifespan=lifespan,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
-    app.user_middleware.append(Middleware(BodyLimit))
+    base = prefix.rstrip("/")
+    app.user_middleware.append(Middleware(BodyLimit, streamed=frozenset({f"{base}/account/imports"})))
     install_page_keys(app)
     app.state.context = context
-    base = prefix.rstrip("/")
 
     @app.get(f"{base}/health", tags=["health"])
     async def health() -> dict[str, str]:
@@ -90,6 +93,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        account.router,
         added_value.router,
         algorithms.router,
         assets.router,
@@ -104,6 +108,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         maturity.router,
         notices.router,
         moderation.router,
+        ogc.router,
         pages.router,
         receipts.router,
         reproductions.router,
@@ -111,6 +116,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         runs.router,
         search.router,
         tickets.router,
+        webhooks.router,
     ):
         app.include_router(router, prefix=base)
     return app

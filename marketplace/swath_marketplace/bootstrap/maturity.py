@@ -8,11 +8,10 @@ from swath_sandbox import Allow
 
 from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.criteria_files import load_criteria
-from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import Gatherer, RoundsOf
 from swath_marketplace.services.maturity import Maturity
-from swath_marketplace.store.added_value import MarkStore, PriceStore
+from swath_marketplace.store.added_value import MarkStore
 from swath_marketplace.store.assessments import AssessmentStore, ReviewStore
 from swath_marketplace.store.run_facts import RunFacts
 
@@ -63,9 +62,3 @@ def assessing(ground: Ground, *, rounds: RoundsOf) -> Assessing:
     return Assessing(
         maturity=maturity, assessor=assessor, clock=AssessmentClock(assessor=assessor, algorithms=ground.algorithms)
     )
-
-
-def added_values_of(ground: Ground, *, maturity: Maturity) -> AddedValues:
-    """Prices that authors ask, of versions that are mature enough."""
-    prices = PriceStore(ground.database)
-    return AddedValues(registry=ground.registry, prices=prices, maturity=maturity, clock=ground.clock)

@@ -23,6 +23,7 @@ class NoticeKind(StrEnum):
     LEVEL_ROSE = "level-rose"
     LEVEL_FELL = "level-fell"
     VERSION_YANKED = "version-yanked"
+    WEBHOOK_DISABLED = "webhook-disabled"
     REVOKED = "revoked"
     HIDDEN = "hidden"
     """An algorithm of theirs was hidden, or is shown again."""

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "card"
-down_revision = "search"
+down_revision = "hooks"
 branch_labels = None
 depends_on = None
 
