@@ -18,6 +18,7 @@ from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import Benchmarks, benchmarks
+from swath_marketplace.bootstrap.card import judging
 from swath_marketplace.bootstrap.comparing import Comparing, make_comparer, make_comparisons
 from swath_marketplace.bootstrap.exit import Exit, exits
 from swath_marketplace.bootstrap.ground import Ground, lay_ground
@@ -77,8 +78,9 @@ class Marketplace:
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        keepers = (self.keeper, self.search.keeper, self.leaving.keeper, self.hooks.deliverer)
-        return (self.reconciler, self.reproduction_keeper, self.assessments, *keepers)
+        watching = (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        keepers = (self.search.keeper, self.leaving.keeper, self.hooks.deliverer, self.context.judging.follow_keeper)
+        return (*watching, *keepers)
 
 
 def assemble(
@@ -167,6 +169,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         version_comparisons=parts.comparing.versions,
         dossiers=ground.dossiers,
         maturity=parts.assessed.maturity,
+        judging=judging(ground, runs=running.runs, added_values=parts.added_values, maturity=parts.assessed.maturity),
         moderation=moderation(ground, running=running),
         rounds=parts.benches.rounds,
         runs=running.runs,
