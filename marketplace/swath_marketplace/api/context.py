@@ -16,6 +16,7 @@ from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.exit.doors import ExitDoors
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
@@ -26,8 +27,10 @@ from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
+from swath_marketplace.services.webhooks import Webhooks
 from swath_marketplace.store.runs import RunStore
 
 
@@ -52,8 +55,13 @@ class Context:
     events: EventLogs
     inventories: Inventories
     forms: FormTokens
+    searches: Searches
     shapes: Shapes
     trust: Trust
+    exits: ExitDoors
+    webhooks: Webhooks
+    wait_seconds: float
+    """The longest that an answer waits for the end of a run."""
     tickets: Tickets = field(default_factory=Tickets)
 
 

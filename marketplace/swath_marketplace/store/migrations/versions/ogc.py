@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "ogc"
-down_revision = "moderation"
+down_revision = "exit"
 branch_labels = None
 depends_on = None
 
