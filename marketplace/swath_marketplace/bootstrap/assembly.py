@@ -120,7 +120,7 @@ def assemble(
         moderation=moderation(ground, running=running),
         rounds=benches.rounds,
         runs=running.runs,
-        ogc=ogc_services(ground, runs=running.runs),
+        ogc=ogc_services(ground, runs=running.runs, deliverer=hooks.deliverer, prefix=prefix),
         lineages=lineages(ground.database, runs=running.runs),
         reproductions=again.reproductions,
         run_store=ground.run_store,
