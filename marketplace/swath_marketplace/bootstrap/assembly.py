@@ -173,7 +173,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         moderation=moderation(ground, running=running),
         rounds=parts.benches.rounds,
         runs=running.runs,
-        ogc=ogc_services(ground, runs=running.runs),
+        ogc=ogc_services(ground, runs=running.runs, deliverer=parts.hooks.deliverer, prefix=prefix),
         lineages=lineages(ground.database, runs=running.runs),
         reproductions=parts.again.reproductions,
         run_store=ground.run_store,
