@@ -32,15 +32,28 @@ class Idempotency:
     """Claims the key before the handler works, and keeps what it answered when something was made (2xx).
 
     Stands inside what bounds a body. An answer that is no success frees the key: nothing was made.
+
+    Parameters
+    ----------
+    base
+        What the paths of this service begin with.
+    passed_over
+        Paths that keys are of no use at, because their bodies are not held in memory.
     """
 
-    def __init__(self, app: ASGIApp, *, base: str) -> None:
+    def __init__(self, app: ASGIApp, *, base: str, passed_over: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._base = base
+        self._passed_over = passed_over
+
+    def _concerns(self, scope: Scope) -> bool:
+        path = scope["path"]
+        own = _OWN.fullmatch(path.removeprefix(self._base)) or path in self._passed_over
+        return scope["method"] == "POST" and not own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = Headers(scope=scope).get("idempotency-key") if scope["type"] == "http" else None
-        if key is None or scope["method"] != "POST" or _OWN.fullmatch(scope["path"].removeprefix(self._base)):
+        if key is None or not self._concerns(scope):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -75,30 +88,67 @@ class Idempotency:
 
     async def _first(self, request: Request, receive: Receive, send: Send, *, claim: Claim) -> None:
         answers = context_of(request).answers
-        start: Message = {}
-        pieces: list[bytes] = []
+        gathered = _Gathered()
 
         async def keeping(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start":
-                start = message
+            if gathered.passes_on:
+                await send(message)
                 return
-            pieces.append(message.get("body", b""))
-            if not message.get("more_body", False):
-                # Kept before it is sent: whoever has the answer finds the same when asking again.
-                answered = _answered(start, b"".join(pieces))
-                if answered is None:
-                    await run_in_threadpool(answers.release, claim)
-                else:
-                    await run_in_threadpool(answers.keep, claim, answered)
-                await send(start)
-                await send({"type": "http.response.body", "body": b"".join(pieces)})
+            whole = gathered.take(message)
+            if not (whole or gathered.passes_on):
+                return
+            # Kept before it is sent: whoever has the answer finds the same when asking again.
+            answered = gathered.answered() if whole else None
+            if answered is None:
+                await run_in_threadpool(answers.release, claim)
+            else:
+                await run_in_threadpool(answers.keep, claim, answered)
+            await send(gathered.start)
+            await send({"type": "http.response.body", "body": gathered.body, "more_body": not whole})
 
         try:
             await self._app(request.scope, receive, keeping)
         except Exception:
             await run_in_threadpool(answers.release, claim)
             raise
+
+
+class _Gathered:
+    """An answer as the handler gives it, held back until it is whole, or too long to be kept."""
+
+    def __init__(self) -> None:
+        self.start: Message = {}
+        self.passes_on = False
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    @property
+    def body(self) -> bytes:
+        """What came of it so far."""
+        return b"".join(self._pieces)
+
+    def take(self, message: Message) -> bool:
+        """Take a piece; answers whether that was the last."""
+        if message["type"] == "http.response.start":
+            self.start = message
+            return False
+        self._pieces.append(message.get("body", b""))
+        self._size += len(self._pieces[-1])
+        whole = not message.get("more_body", False)
+        self.passes_on = not whole and self._size > _MOST_BYTES
+        return whole
+
+    def answered(self) -> Answered | None:
+        """What is kept of it; ``None`` when it is no success, too long, or no text."""
+        headers = Headers(raw=self.start["headers"])
+        if not 200 <= self.start["status"] < 300 or self._size > _MOST_BYTES:
+            return None
+        try:
+            text = self.body.decode()
+        except UnicodeDecodeError:
+            return None
+        kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+        return Answered(status=self.start["status"], headers=kept, body=text)
 
 
 def _told(request: Request, body: bytes) -> bytes:
@@ -108,18 +158,6 @@ def _told(request: Request, body: bytes) -> bytes:
         body = body.replace(match[1], b"")
         content_type = content_type.replace(match[1], b"")
     return b"\n".join((request.url.query.encode(), content_type, body))
-
-
-def _answered(start: Message, body: bytes) -> Answered | None:
-    headers = Headers(raw=start["headers"])
-    if not 200 <= start["status"] < 300 or len(body) > _MOST_BYTES:
-        return None
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return None
-    kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
-    return Answered(status=start["status"], headers=kept, body=text)
 
 
 async def _again(answered: Answered, send: Send) -> None:

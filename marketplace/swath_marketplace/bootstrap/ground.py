@@ -11,12 +11,14 @@ from swath_marketplace.executors.outgoing import Outgoing
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.exit.documents import run_json, run_of
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
+from swath_marketplace.store.foreign import ForeignStore
 from swath_marketplace.store.runs import RunStore
 
 
@@ -82,3 +84,8 @@ def lay_ground(settings: Settings, *, clock: Clock) -> Ground:
         outgoing=Outgoing(settings.outgoing(), authorities=settings.outgoing_authorities),
         dossiers=Dossiers(registry=registry, store=dossier_store, artifacts=artifacts, clock=clock),
     )
+
+
+def foreign_store(ground: Ground) -> ForeignStore:
+    """What came from other installations."""
+    return ForeignStore(ground.database, algorithms=ground.algorithms, write=run_json, read=run_of)

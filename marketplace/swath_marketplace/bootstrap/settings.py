@@ -76,12 +76,18 @@ class Settings(BaseSettings):
     """How long the outputs of benchmarks' runs are kept; those that an open break shows are kept until it is closed."""
     benchmark_delay_minutes: float = Field(default=5, ge=0, le=24 * 60)
     """After its start the service waits so long before it looks which versions are due."""
+    ogc_sync_seconds: float = Field(default=900, ge=0, le=86_400)
+    """OGC API - Processes: versions that may run no longer can be executed synchronously, and so long is waited."""
     criteria: Path | None = None
     """A criteria file of one's own for maturity; by default the newest that comes with Swath."""
     reviewers: str = Field(default="", max_length=10_000)
     """Names, with commas between, of users whose reviews count, besides operators'."""
     marks_raise: bool = False
     """Whether an operator's mark may raise a version's level above what its evidence shows."""
+    export_keep_days: float = Field(default=7, gt=0, le=365)
+    """How long the archive of an exported account is kept to be fetched."""
+    import_max_mb: int = Field(default=10_240, ge=1, le=1_048_576)
+    """The largest archive of an account that is taken; unpacked it may be twice that."""
     outgoing_networks: str = Field(default="", max_length=10_000)
     """Networks, with commas between, that webhooks and callbacks may lead to though they are not public."""
     outgoing_ports: str = Field(default="80,443,8080,8443", max_length=1000)

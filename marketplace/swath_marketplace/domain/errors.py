@@ -65,5 +65,13 @@ class RunNotFinished(Conflict):
     """Something is asked that only a finished run has."""
 
 
+class AccountBusy(Conflict):
+    """Another import of the same account goes on."""
+
+
+class ExportNotReady(Conflict):
+    """The archive that is asked for is being made."""
+
+
 class LeaseLost(Exception):
     """Another reconciler has taken the run over; whoever meets this writes nothing more about it."""

@@ -56,8 +56,11 @@ class DossierSource(Protocol):
     def latest(self, algorithm_id: str, version_digest: str) -> Dossier | None: ...
 
 
-#: Reads a receipt that somebody sent; raises `Invalid` unless it is one of this installation's, unaltered.
-ReadReceipt = Callable[[Any], Origin]
+#: Reads a receipt that somebody sent; raises `Invalid` unless it is one of this installation's, unaltered, or one of an
+#: installation whose keys they brought along.
+ReadReceipt = Callable[[Actor, Any], Origin]
+#: Whether somebody brought in the run of that id, with its results.
+BroughtIn = Callable[[Actor, str], bool]
 #: What the receipt of a run says; ``None`` while it has none.
 Receipted = Callable[[str], Origin | None]
 
@@ -74,6 +77,7 @@ class Reproductions:
         dossiers: DossierSource,
         read_receipt: ReadReceipt,
         receipted: Receipted,
+        brought_in: BroughtIn,
         pictures: Callable[[Reproduction], Path],
         wake: Callable[[], None],
         clock: Clock,
@@ -84,6 +88,7 @@ class Reproductions:
         self._dossiers = dossiers
         self._read_receipt = read_receipt
         self._receipted = receipted
+        self._brought_in = brought_in
         self._pictures = pictures
         self._wake = wake
         self._clock = clock
@@ -125,15 +130,21 @@ class Reproductions:
         Raises
         ------
         Invalid
-            It is no receipt of this installation's, or was altered.
+            It is no receipt of this installation's or of one whose keys the caller brought in, or was altered.
         """
         actor.require(Scope.EXECUTE)
-        origin = self._read_receipt(receipt)
+        origin = self._read_receipt(actor, receipt)
         try:
             self._runs.get(actor, origin.run_id)
             sees = True
         except NotFound:
-            sees = False
+            sees = self._brought_in(actor, origin.run_id)
+        return self._ask(actor, origin, request, key=key, sees=sees)
+
+    def of_origin(
+        self, actor: Actor, origin: Origin, request: ReproductionRequest, *, key: str | None, sees: bool
+    ) -> tuple[Reproduction, bool]:
+        """The same from what a caller's imported run tells of itself; `sees`: its files are here, for the caller."""
         return self._ask(actor, origin, request, key=key, sees=sees)
 
     def get(self, actor: Actor, reproduction_id: str) -> Reproduction:

@@ -7,7 +7,7 @@ from alembic import op
 from swath_marketplace.domain.breaks import NoticeKind
 
 revision = "hooks"
-down_revision = "moderation"
+down_revision = "ogc"
 branch_labels = None
 depends_on = None
 
