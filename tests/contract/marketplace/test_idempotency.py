@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
+from starlette.responses import StreamingResponse
 from swath_marketplace.domain.errors import KeyInUse, KeyReused
 from swath_marketplace.hook_testing import LOOPBACK
 from swath_marketplace.services.answers import Answered, Answers, Claim
@@ -93,6 +94,27 @@ async def test_the_rules_of_a_key(http: httpx.AsyncClient, world: World) -> None
     assert len(rows) == 4
     assert made.json()["secret"] not in stored
     assert b"whsec_" not in b"".join(row.answer for row in rows)
+
+
+async def test_an_answer_too_long_to_be_kept_is_passed_on_as_it_comes(world: World) -> None:
+    app = world.app()
+    calls: list[int] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x" * (64 << 10)
+
+    @app.post(f"{PREFIX}long")
+    async def long() -> StreamingResponse:
+        calls.append(1)
+        return StreamingResponse(pieces())
+
+    transport = httpx.ASGITransport(app)
+    head = {"Authorization": "Bearer ada", "Idempotency-Key": "k"}
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://test{PREFIX}", headers=head) as client:
+        answers = [await client.post("long") for _ in range(2)]
+    assert [len(answer.content) for answer in answers] == [40 * (64 << 10)] * 2
+    assert len(calls) == 2
 
 
 @pytest.fixture
