@@ -89,6 +89,7 @@ def page(request: pytest.FixtureRequest, chromium: Any, stack: Any) -> Iterator[
     width, scheme = request.param
     context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     made, odd = context.new_page(), []
+    made.set_default_timeout(15_000)
     made.on("dialog", lambda dialog: (odd.append(dialog.message), dialog.dismiss()))
     made.on("request", lambda asked: odd.append(asked.url) if "tracker.example" in asked.url else None)
     yield made
