@@ -18,6 +18,7 @@ from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.exit.doors import ExitDoors
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.judging import Judging
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.moderation_desk import ModerationDesk
@@ -44,6 +45,7 @@ class Context:
     version_comparisons: VersionComparisons
     dossiers: Dossiers
     maturity: Maturity
+    judging: Judging
     moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
