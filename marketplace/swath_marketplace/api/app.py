@@ -95,7 +95,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         """What this is, who you are here, and where to go on; for browsers the catalogue."""
         if wants_html(request):
             return await run_in_threadpool(search.catalogue_page, request, actor, context)
-        doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
+        doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "ogc/", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
