@@ -15,6 +15,8 @@ STATUSES: dict[type[SwathError], int] = {
     errors.NotMature: 409,
     errors.NothingToBenchmark: 409,
     errors.TooManyRounds: 409,
+    errors.TooManyReports: 409,
+    errors.ReportAnswered: 409,
     errors.RunNotTerminal: 409,
     errors.RunNotFinished: 409,
     errors.BumpTooSmall: 422,

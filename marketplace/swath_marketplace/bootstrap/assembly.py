@@ -106,7 +106,7 @@ def assemble(
         version_comparisons=comparing.versions,
         dossiers=ground.dossiers,
         maturity=maturity,
-        moderation=moderation(ground, running=running),
+        moderation=moderation(ground, running=running, assessed=assessed),
         rounds=benches.rounds,
         runs=running.runs,
         lineages=lineages(ground.database, runs=running.runs),

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from swath_service.actor import Actor
-from swath_service.errors import NotFound
-
 from swath_marketplace.bootstrap.ground import Ground
+from swath_marketplace.bootstrap.maturity import Assessing
 from swath_marketplace.bootstrap.running import Running
-from swath_marketplace.domain.reports import Report
+from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.services.moderation import Moderation
 from swath_marketplace.services.moderation_desk import ModerationDesk
+from swath_marketplace.services.reports import Reports
+from swath_marketplace.services.review_desk import ReviewDesk
+from swath_marketplace.store.assessments import ReviewStore
 from swath_marketplace.store.moderation import ModerationStore
 from swath_marketplace.store.reports import ReportStore
+from swath_marketplace.store.review_replies import ReplyStore
 
 
-def moderation(ground: Ground, *, running: Running) -> ModerationDesk:
-    """The services of moderation, over stores of their own."""
-    store = ModerationStore(ground.database)
-    reports = ReportStore(ground.database, store)
-
-    def report(_: Actor, report_id: str) -> Report:
-        found = reports.get(report_id)
-        if found is None:
-            raise NotFound(code="no-such-report", message="there is no such report", mend="see GET reports")
-        return found
-
-    acts = Moderation(
-        store=store, registry=ground.registry, report=report, wake=running.reconciler.wake, clock=ground.clock
+def moderation(ground: Ground, *, running: Running, assessed: Assessing) -> ModerationDesk:
+    """The services of moderation, over stores of their own; they are told of each new review."""
+    database, registry, clock = ground.database, ground.registry, ground.clock
+    store, reviews = ModerationStore(database), ReviewStore(database)
+    reports = Reports(
+        store=ReportStore(database, store),
+        acts=store,
+        registry=registry,
+        reviews=reviews.of,
+        most_a_day=ground.settings.reports_per_day,
+        clock=clock,
     )
-    return ModerationDesk(acts=acts)
+    desk = ReviewDesk(
+        store=ReplyStore(database, store),
+        registry=registry,
+        reports=reports,
+        reviews=reviews.of,
+        reassess=lambda version: assessed.assessor.assess(version, Cause.REVIEW),
+        clock=clock,
+    )
+    assessed.maturity.add_listener(desk.on_review)
+    acts = Moderation(store=store, registry=registry, reports=reports, wake=running.reconciler.wake, clock=clock)
+    return ModerationDesk(acts=acts, reports=reports, reviews=desk)

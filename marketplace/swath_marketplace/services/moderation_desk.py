@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swath_marketplace.services.moderation import Moderation
+from swath_marketplace.services.reports import Reports
+from swath_marketplace.services.review_desk import ReviewDesk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,3 +14,5 @@ class ModerationDesk:
     """The services of moderation."""
 
     acts: Moderation
+    reports: Reports
+    reviews: ReviewDesk

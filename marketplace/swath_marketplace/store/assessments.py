@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.assessments import Assessment, Cause, Result
 from swath_marketplace.domain.maturity import MaturityLevel
+from swath_marketplace.domain.moderation import ActKind
 from swath_marketplace.domain.reviews import Review, ReviewKind, ReviewVerdict
 from swath_marketplace.store import tables
 from swath_marketplace.store.assessment_tables import assessments, reviews
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.moderation_tables import acts
 
 #: Algorithm and digest: what an assessment belongs to.
 Key = tuple[str, str]
@@ -156,7 +158,7 @@ class ReviewStore:
             _in_turn(connection, review.algorithm_id)
             known = _reviews(connection, review.algorithm_id, review.digest)
             theirs = [one for one in known if (one.reviewer, one.kind) == (review.reviewer, review.kind)]
-            if theirs and replace(theirs[-1], sequence=0, at=review.at) == replace(review, sequence=0):
+            if theirs and replace(theirs[-1], sequence=0, at=review.at, withheld=None) == replace(review, sequence=0):
                 return theirs[-1], False
             made = replace(review, sequence=len(known) + 1)
             values = {name: getattr(made, name) for name in reviews.c.keys()}  # noqa: SIM118 - not a mapping
@@ -220,7 +222,22 @@ def _assessment(row: sa.Row[Any]) -> Assessment:
 
 def _reviews(connection: sa.Connection, algorithm_id: str, digest: str) -> Sequence[Review]:
     mine = (reviews.c.algorithm_id == algorithm_id, reviews.c.digest == digest)
-    found = connection.execute(sa.select(reviews).where(*mine).order_by(reviews.c.sequence))
+    withheld = {
+        row.review: row.reason
+        for row in connection.execute(
+            sa.select(acts.c.review, acts.c.reason)
+            .where(acts.c.algorithm_id == algorithm_id, acts.c.digest == digest, acts.c.kind == ActKind.WITHHOLD.value)
+            .order_by(acts.c.sequence.desc())
+        )
+    }
     return [
-        Review(**{**row._mapping, "kind": ReviewKind(row.kind), "verdict": ReviewVerdict(row.verdict)}) for row in found
+        Review(
+            **{
+                **row._mapping,
+                "kind": ReviewKind(row.kind),
+                "verdict": ReviewVerdict(row.verdict),
+                "withheld": withheld.get(row.sequence),
+            }
+        )
+        for row in connection.execute(sa.select(reviews).where(*mine).order_by(reviews.c.sequence))
     ]
