@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from swath_marketplace.executors.fake import FakeExecutor, finishing
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.testing import PREFIX, make_world, notebook, write_environment
 from swath_marketplace.services.runs import RunRequest
+from swath_marketplace.testing import PREFIX, make_world, notebook, write_environment
 from swath_service.actor import Scope
 
 pytestmark = pytest.mark.e2e

@@ -127,11 +127,6 @@ class Registry:
         actor.require(Scope.READ)
         return self._algorithm(actor, parse_reference(path))
 
-    def versions_of(self, owner: str, name: str) -> Sequence[AlgorithmVersion]:
-        """Every version of an algorithm, whoever asks: for what is the platform's own business."""
-        found = self._store.get(owner, name)
-        return found.versions if found else ()
-
     def get(self, actor: Actor, path: str) -> Algorithm:
         """One algorithm with its versions.
 

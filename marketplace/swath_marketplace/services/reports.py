@@ -75,9 +75,7 @@ class Reports:
         self._most = most_a_day
         self._clock = clock
 
-    def report(
-        self, actor: Actor, path: str, *, kind: ReportKind, text: str, review: int | None = None
-    ) -> ReportView:
+    def report(self, actor: Actor, path: str, *, kind: ReportKind, text: str, review: int | None = None) -> ReportView:
         """Tell operators what is wrong with ``owner/name``, one version of it, or a review of that.
 
         Whoever made what it is about reads the words, and not whose they are.
@@ -108,6 +106,7 @@ class Reports:
             version=version.version if version else None,
             digest=version.digest if version else None,
             review=review,
+            about=about,
             text=words,
             reporter=actor.name,
             at=self._clock(),
@@ -134,7 +133,7 @@ class Reports:
         actor.require(Scope.READ)
         found = self._store.get(report_id) if report_id.isalnum() else None
         if found is None or not (
-            actor.oversees or (actor.kind is ActorKind.USER and actor.name in (found.reporter, self._about(found)))
+            actor.oversees or (actor.kind is ActorKind.USER and actor.name in (found.reporter, found.about))
         ):
             raise NotFound(code="no-such-report", message="there is no such report of yours", mend="see GET reports")
         return self._view(actor, found)
@@ -191,7 +190,7 @@ class Reports:
         said = f"{state.value}: {answer}"
         told = [
             _notice(answered, found.reporter, NoticeKind.ANSWERED, f"your report about {found.subject} was {said}"),
-            _notice(answered, self._about(found), NoticeKind.ANSWERED, f"a report about {found.subject} was {said}"),
+            _notice(answered, found.about, NoticeKind.ANSWERED, f"a report about {found.subject} was {said}"),
         ]
         if not self._store.answer(answered, act, told=told):
             raise ReportAnswered(
@@ -215,19 +214,6 @@ class Reports:
                 mend=mend,
                 findings=[{"field": "report", "message": "about another algorithm", "mend": mend}],
             )
-
-    def _about(self, report: Report) -> str:
-        """Whose the thing is: the reviewer of a review, else the author."""
-        if report.review is None:
-            return report.owner
-        for algorithm_version in self._versions(report):
-            for review in self._reviews(algorithm_version):
-                if review.sequence == report.review:
-                    return review.reviewer
-        return report.owner
-
-    def _versions(self, report: Report) -> Sequence[AlgorithmVersion]:
-        return [one for one in self._registry.versions_of(report.owner, report.name) if one.digest == report.digest]
 
     def _reviewer(self, version: AlgorithmVersion | None, number: int) -> str:
         known = self._reviews(version) if version else ()

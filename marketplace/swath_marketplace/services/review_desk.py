@@ -52,7 +52,9 @@ class ReviewDesk:
 
     def on_review(self, version: AlgorithmVersion, review: Review) -> None:
         """A review is new: its author is told, and who wrote it stands beside it on the page."""
-        text = f"{review.reviewer} reviewed {version.path} {version.version} ({review.kind.value}): {review.verdict.value}"
+        text = (
+            f"{review.reviewer} reviewed {version.path} {version.version} ({review.kind.value}): {review.verdict.value}"
+        )
         self._store.tell([_notice(version, review, version.owner, f"review:{review.sequence}", text, at=review.at)])
 
     def replies(self, actor: Actor, path: str) -> Mapping[int, Sequence[Reply]]:

@@ -26,7 +26,20 @@ _NOTICES = (
     "review",
 )
 _APPEND_ONLY = ("moderation_acts", "review_replies")
-_REPORTED = ("id", "kind", "algorithm_id", "owner", "name", "version", "digest", "review", "text", "reporter", "at")
+_REPORTED = (
+    "id",
+    "kind",
+    "algorithm_id",
+    "owner",
+    "name",
+    "version",
+    "digest",
+    "review",
+    "about",
+    "text",
+    "reporter",
+    "at",
+)
 
 
 def upgrade() -> None:
@@ -86,6 +99,7 @@ def _reports() -> None:
         sa.Column("version", sa.String()),
         sa.Column("digest", sa.String()),
         sa.Column("review", sa.Integer()),
+        sa.Column("about", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("reporter", sa.String(), nullable=False),
         sa.Column("at", _TIME, nullable=False),
@@ -108,7 +122,7 @@ def _reports() -> None:
     )
     op.create_index("ix_reports_state", "reports", ["state", "at"])
     op.create_index("ix_reports_reporter", "reports", ["reporter", "at"])
-    op.create_index("ix_reports_algorithm", "reports", ["algorithm_id", "at"])
+    op.create_index("ix_reports_about", "reports", ["about", "at"])
 
 
 def _acts() -> None:
