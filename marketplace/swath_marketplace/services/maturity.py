@@ -77,13 +77,17 @@ class Maturity:
 
     def levels_of(self, versions: Iterable[AlgorithmVersion]) -> Mapping[Key, MaturityLevel]:
         """The level of each version now, by algorithm and digest; two questions to the database however many."""
+        return {key: standing.level for key, standing in self.standings_of(versions).items()}
+
+    def standings_of(self, versions: Iterable[AlgorithmVersion]) -> Mapping[Key, Standing]:
+        """The level of each version now, and what is missing for the next, without assessing any anew."""
         wanted = list(versions)
         if not wanted:
             return {}
         assessments, marks = self._assessments.latest(wanted), self._marks.latest(wanted)
         now = self._clock()
         return {
-            key: self._stand([assessments[key]] if key in assessments else [], mark=marks.get(key), now=now).level
+            key: self._stand([assessments[key]] if key in assessments else [], mark=marks.get(key), now=now)
             for key in map(key_of, wanted)
         }
 

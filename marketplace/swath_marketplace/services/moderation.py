@@ -148,6 +148,11 @@ class Moderation:
             return [], 0
         return self._store.acts(algorithm_id=algorithm_id, owner=actor.name, limit=limit, offset=offset)
 
+    def own(self, actor: Actor, *, limit: int, offset: int) -> tuple[Sequence[Act], int]:
+        """A page of the acts on what is the caller's, the latest first."""
+        actor.require(Scope.READ)
+        return self._store.acts(owner=actor.name, limit=limit, offset=offset)
+
     def _of_algorithm(self, actor: Actor, path: str, kind: ActKind, *, reason: str, report_id: str | None) -> Act:
         actor.require(Scope.ADMINISTER)
         found = self._registry.algorithm(actor, path)

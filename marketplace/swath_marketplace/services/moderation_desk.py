@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from swath_marketplace.services.author_dashboard import AuthorDashboards
 from swath_marketplace.services.moderation import Moderation
+from swath_marketplace.services.operator_dashboard import OperatorDashboards
 from swath_marketplace.services.reports import Reports
 from swath_marketplace.services.review_desk import ReviewDesk
 
@@ -16,3 +18,5 @@ class ModerationDesk:
     acts: Moderation
     reports: Reports
     reviews: ReviewDesk
+    authors: AuthorDashboards
+    operators: OperatorDashboards

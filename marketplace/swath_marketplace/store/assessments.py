@@ -167,6 +167,21 @@ class ReviewStore:
             )
         return made, True
 
+    def latest_of(self, owner: str, *, limit: int = 100) -> Sequence[Review]:
+        """The latest reviews of what `owner` has published, newest first."""
+        algorithms = tables.algorithms
+        query = (
+            sa.select(reviews.c.algorithm_id, reviews.c.digest, reviews.c.sequence)
+            .join(algorithms, algorithms.c.id == reviews.c.algorithm_id)
+            .where(algorithms.c.owner == owner)
+            .order_by(reviews.c.at.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            keys = [row._tuple() for row in connection.execute(query)]
+            whole = {key: _reviews(connection, *key) for key in dict.fromkeys(key[:2] for key in keys)}
+        return [whole[key[:2]][key[2] - 1] for key in keys]
+
     def of(self, version: AlgorithmVersion) -> Sequence[Review]:
         """Every review of a version, the first given first."""
         with self._database.read() as connection:

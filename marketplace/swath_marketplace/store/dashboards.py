@@ -137,7 +137,10 @@ class UseFacts:
         )
         query = (
             sa.select(
-                inner.c.algorithm_id, inner.c.day, sa.func.count().label("count"), sa.func.sum(inner.c.paid).label("sum")
+                inner.c.algorithm_id,
+                inner.c.day,
+                sa.func.count().label("count"),
+                sa.func.sum(inner.c.paid).label("sum"),
             )
             .where(inner.c.paid > 0)
             .group_by(inner.c.algorithm_id, inner.c.day)
@@ -229,9 +232,7 @@ class PlatformFacts:
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        found = [
-            FailingVersion(owner=row.owner, name=row.name, version=row.version, tally=_tally(row)) for row in rows
-        ]
+        found = [FailingVersion(owner=row.owner, name=row.name, version=row.version, tally=_tally(row)) for row in rows]
         return sorted(found, key=lambda one: (one.tally.success or 0.0, -one.tally.failed))
 
     def results(self) -> tuple[int, int]:

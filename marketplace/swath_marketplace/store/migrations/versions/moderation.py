@@ -197,14 +197,24 @@ def _indices() -> None:
     op.create_index(
         "ix_runs_use",
         "runs",
-        ["algorithm_id", "created_at", "caller", "purpose", "version", "outcome", "platform_fault"],
+        ["algorithm_id", "created_at", "caller", "purpose", "version", "outcome", "platform_fault", "settlement"],
     )
     op.create_index(
         "ix_runs_ended",
         "runs",
-        ["ended_at", "algorithm_id", "version", "outcome", "platform_fault", "purpose", "cost_millicredits"],
+        [
+            "ended_at",
+            "algorithm_id",
+            "version",
+            "outcome",
+            "platform_fault",
+            "settlement",
+            "purpose",
+            "cost_millicredits",
+        ],
     )
     op.execute("CREATE INDEX ix_runs_failed ON runs (algorithm_id, ended_at) WHERE outcome = 'error'")
+    op.execute("CREATE INDEX ix_runs_paid ON runs (algorithm_id, ended_at) WHERE added_value IS NOT NULL")
 
 
 def _append_only() -> None:
@@ -243,7 +253,7 @@ def _time() -> str:
 
 def downgrade() -> None:
     """Take the tables out again; the columns stay, for a revoked version must not run again."""
-    for name in ("ix_runs_failed", "ix_runs_ended", "ix_runs_use"):
+    for name in ("ix_runs_paid", "ix_runs_failed", "ix_runs_ended", "ix_runs_use"):
         op.drop_index(name, "runs")
     for table in ("review_replies", "moderation_acts", "reports"):
         op.drop_table(table)
