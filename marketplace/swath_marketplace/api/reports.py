@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from swath_service.pages import wants_html
 
 from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.context import Caller, Limit, Offset, Services
 from swath_marketplace.api.maturity import reply_shape
 from swath_marketplace.api.moderation import ActBody, act_shape
+from swath_marketplace.api.moderation_pages import report_page, reports_page
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.reports import LEAST_CHARACTERS, MOST_CHARACTERS, ReportKind, ReportState
 from swath_marketplace.services.reports import Box, ReportView
@@ -64,8 +66,9 @@ def report(body: ReportBody, response: Response, actor: Caller, services: Servic
     return report_shape(view)
 
 
-@router.get("/reports")
+@router.get("/reports", response_model=dict[str, Any])
 def reports(
+    request: Request,
     actor: Caller,
     services: Services,
     *,
@@ -73,16 +76,20 @@ def reports(
     state: Annotated[ReportState | None, Query()] = None,
     limit: Limit = 50,
     offset: Offset = 0,
-) -> dict[str, Any]:
+) -> dict[str, Any] | Response:
     """Reports that you made (`mine`), about what is yours (`about`), or everybody's (`queue`, for operators)."""
+    if wants_html(request):
+        return reports_page(request, actor, services)
     found, total = services.moderation.reports.list(actor, box=box, state=state, limit=limit, offset=offset)
     items = [report_shape(one) for one in found]
     return services.shapes.page("reports", items, total=total, limit=limit, offset=offset)
 
 
-@router.get("/reports/{report_id}")
-def get(report_id: Id, actor: Caller, services: Services) -> dict[str, Any]:
+@router.get("/reports/{report_id}", response_model=dict[str, Any])
+def get(request: Request, report_id: Id, actor: Caller, services: Services) -> dict[str, Any] | Response:
     """One report with its answer."""
+    if wants_html(request):
+        return report_page(request, actor, services, report_id)
     return report_shape(services.moderation.reports.get(actor, report_id))
 
 

@@ -56,9 +56,8 @@ class UseFacts:
             days = self._tallies(connection, self._day(runs.c.created_at), made)
             versions = self._tallies(connection, runs.c.version, made)
             counted = sa.select(runs.c.algorithm_id, sa.func.count(sa.distinct(runs.c.caller)).label("callers"))
-            callers = dict(
-                row._tuple() for row in connection.execute(counted.where(*made).group_by(runs.c.algorithm_id))
-            )
+            rows = connection.execute(counted.where(*made).group_by(runs.c.algorithm_id))
+            callers = {row.algorithm_id: row.callers for row in rows}
             failures = self._failures(connection, (*others, runs.c.ended_at >= since))
             income = self._income(connection, (*others, runs.c.ended_at >= since))
         return {
@@ -105,22 +104,22 @@ class UseFacts:
             .subquery()
         )
         groups = (inner.c.algorithm_id, inner.c.version, inner.c.code, inner.c.cell, inner.c.head)
-        count = sa.func.count().label("count")
+        times = sa.func.count().label("times")
         query = (
-            sa.select(*groups, count, sa.func.max(inner.c.ended_at).label("last_at"))
+            sa.select(*groups, times, sa.func.max(inner.c.ended_at).label("last_at"))
             .group_by(*groups)
-            .order_by(count.desc())
+            .order_by(times.desc())
             .limit(_MOST_WAYS)
         )
         merged: dict[tuple[Any, ...], tuple[int, datetime]] = {}
         for row in connection.execute(query):
             key = (row.algorithm_id, row.version, row.code, row.cell, _class_of(row.code, row.head))
-            times, last_at = merged.get(key, (0, row.last_at))
-            merged[key] = times + row.count, max(last_at, row.last_at)
+            before, last_at = merged.get(key, (0, row.last_at))
+            merged[key] = before + row.times, max(last_at, row.last_at)
         found: dict[str, list[Failure]] = defaultdict(list)
-        for (algorithm_id, version, code, cell, name), (times, last_at) in merged.items():
+        for (algorithm_id, version, code, cell, name), (alike, last_at) in merged.items():
             found[algorithm_id].append(
-                Failure(version=version, code=code, cell=cell, error_class=name, count=times, last_at=last_at)
+                Failure(version=version, code=code, cell=cell, error_class=name, count=alike, last_at=last_at)
             )
         for some in found.values():
             some.sort(key=lambda one: (-one.count, -one.last_at.timestamp()))
@@ -139,7 +138,7 @@ class UseFacts:
             sa.select(
                 inner.c.algorithm_id,
                 inner.c.day,
-                sa.func.count().label("count"),
+                sa.func.count().label("times"),
                 sa.func.sum(inner.c.paid).label("sum"),
             )
             .where(inner.c.paid > 0)
@@ -148,7 +147,7 @@ class UseFacts:
         found: dict[str, dict[date, Income]] = defaultdict(dict)
         for row in connection.execute(query):
             day = date.fromisoformat(row.day)
-            found[row.algorithm_id][day] = Income(runs=row.count, millicredits=int(row.sum))
+            found[row.algorithm_id][day] = Income(runs=row.times, millicredits=int(row.paid))
         return found
 
     def _day(self, at: sa.ColumnElement[datetime]) -> sa.ColumnElement[str]:
@@ -165,13 +164,13 @@ class PlatformFacts:
         """Callers with their runs that wait for a slot and since when the first does, the longest wait first."""
         oldest = sa.func.min(sa.func.coalesce(runs.c.queued_at, runs.c.created_at)).label("oldest")
         query = (
-            sa.select(runs.c.caller, sa.func.count().label("count"), oldest)
+            sa.select(runs.c.caller, sa.func.count().label("times"), oldest)
             .where(runs.c.stage == Stage.HELD.value, runs.c.desired == Desired.FINISHED.value)
             .group_by(runs.c.caller)
             .order_by(oldest)
         )
         with self._database.read() as connection:
-            return [(row.caller, row.count, row.oldest) for row in connection.execute(query)]
+            return [(row.caller, row.times, row.oldest) for row in connection.execute(query)]
 
     def active(self) -> Sequence[tuple[str, Resources]]:
         """The runs that have a slot: their callers, and what they are given."""

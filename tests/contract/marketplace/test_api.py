@@ -71,6 +71,8 @@ DOORS = [
     ("POST", "algorithms/ada/double/hide"),
     ("POST", "algorithms/ada/double/unhide"),
     ("GET", "acts"),
+    ("GET", "dashboard"),
+    ("GET", "operator"),
     ("POST", "reports"),
     ("GET", "reports"),
     ("GET", "reports/a1"),
