@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from swath_service.pages import wants_html
@@ -21,6 +21,7 @@ from swath_marketplace.services.operator_dashboard import OperatorDashboard
 
 router = APIRouter(tags=["dashboards"])
 
+_Told = TypeVar("_Told")
 Days = Annotated[int, Query(ge=1, le=366)]
 
 
@@ -191,5 +192,5 @@ def _tally(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _sorted[Told](days: Mapping[date, Told]) -> list[tuple[date, Told]]:
+def _sorted(days: Mapping[date, _Told]) -> list[tuple[date, _Told]]:
     return sorted(days.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
@@ -28,6 +28,7 @@ router = APIRouter(include_in_schema=False)
 _REVIEWS = "/reviews/{owner}/{name}/{version}"
 #: Spans that a dashboard offers, in days.
 SPANS = (7, 30, 90, 365)
+_Choice = TypeVar("_Choice", ReviewKind, ReviewVerdict, ReportKind)
 Token = Annotated[str, Form(max_length=200)]
 Text = Annotated[str, Form(max_length=40_000)]
 Word = Annotated[str, Form(max_length=40)]
@@ -257,7 +258,7 @@ async def _done(
     return RedirectResponse(f"{prefix}{there}", status_code=303)
 
 
-def _one[Choice: (ReviewKind, ReviewVerdict, ReportKind)](choices: type[Choice], field: str, value: str) -> Choice:
+def _one(choices: type[_Choice], field: str, value: str) -> _Choice:
     try:
         return choices(value)
     except ValueError as error:
@@ -271,6 +272,6 @@ def _one[Choice: (ReviewKind, ReviewVerdict, ReportKind)](choices: type[Choice],
 
 
 def _lines(text: str) -> str:
-    """What a browser sends of a text field, in the form in which texts are kept: no control characters but line ends."""
+    """What a browser sends of a text field, as texts are kept: no control characters but line ends and tabs."""
     told = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(sign for sign in told if sign in "\n\t" or sign.isprintable() or sign.isspace())
+    return "".join(sign for sign in told if sign in "\n\t" or (sign >= " " and sign != "\x7f"))
