@@ -178,7 +178,7 @@ class ReviewStore:
             .limit(limit)
         )
         with self._database.read() as connection:
-            keys = [row._tuple() for row in connection.execute(query)]
+            keys = [(row.algorithm_id, row.digest, row.sequence) for row in connection.execute(query)]
             whole = {key: _reviews(connection, *key) for key in dict.fromkeys(key[:2] for key in keys)}
         return [whole[key[:2]][key[2] - 1] for key in keys]
 
