@@ -163,7 +163,7 @@ def operator_shape(told: OperatorDashboard) -> dict[str, Any]:
             "free_bytes": storage.free,
             "total_bytes": storage.total,
         },
-        "deliveries": dict(told.deliveries) if told.deliveries is not None else None,
+        "deliveries": dict(told.deliveries),
         "open_reports": told.open_reports,
         "reports": [report_shape(one) for one in told.reports],
         "acts": [act_shape(one) for one in told.acts],

@@ -31,8 +31,6 @@ _SHOWN = 20
 _MOST_CALLERS = 50
 
 _ALL = Viewer(sees_all=True)
-#: What of webhooks is under way: counts by state.
-Deliveries = Callable[[], Mapping[str, int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +51,8 @@ class OperatorDashboard:
     rounds: Mapping[str, int]
     """Those that have not ended, by state."""
     storage: Storage
-    deliveries: Mapping[str, int] | None
-    """``None`` where nobody delivers anything."""
+    deliveries: Mapping[str, int]
+    """Messages of webhooks, by how far they have come."""
     reports: Sequence[ReportView]
     """Open ones, the oldest first."""
     open_reports: int
@@ -108,11 +106,6 @@ class OperatorDashboards:
         self._acts = acts
         self._runs = runs
         self._clock = clock
-        self._deliveries: Deliveries | None = None
-
-    def watch(self, deliveries: Deliveries) -> None:
-        """Tell of webhooks, too."""
-        self._deliveries = deliveries
 
     def get(self, actor: Actor, *, days: int = 14) -> OperatorDashboard:
         """How the platform fares, and fared in the last `days` days, today among them.
@@ -141,7 +134,7 @@ class OperatorDashboards:
             open_breaks=open_breaks,
             rounds=self._rounds(),
             storage=self._storage(),
-            deliveries=self._deliveries() if self._deliveries else None,
+            deliveries=self._facts.deliveries(),
             reports=reports,
             open_reports=open_reports,
             acts=acts,

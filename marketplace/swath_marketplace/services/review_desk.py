@@ -40,7 +40,7 @@ class ReviewDesk:
         registry: Registry,
         reports: Reports,
         reviews: Callable[[AlgorithmVersion], Sequence[Review]],
-        reassess: Callable[[AlgorithmVersion], None],
+        reassess: Callable[[AlgorithmVersion], object],
         clock: Clock,
     ) -> None:
         self._store = store

@@ -22,6 +22,7 @@ from swath_marketplace.domain.dashboards import (
 )
 from swath_marketplace.domain.runs import ACTIVE_STAGES, Desired, RunPurpose, RunStatus, SettlementKind, Stage
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.hook_tables import deliveries
 from swath_marketplace.store.lineage_tables import makes
 from swath_marketplace.store.tables import algorithms, runs
 
@@ -233,6 +234,12 @@ class PlatformFacts:
             rows = connection.execute(query).all()
         found = [FailingVersion(owner=row.owner, name=row.name, version=row.version, tally=_tally(row)) for row in rows]
         return sorted(found, key=lambda one: (one.tally.success or 0.0, -one.tally.failed))
+
+    def deliveries(self) -> Mapping[str, int]:
+        """How many messages of webhooks there are, by how far they have come."""
+        query = sa.select(deliveries.c.stage, sa.func.count().label("times")).group_by(deliveries.c.stage)
+        with self._database.read() as connection:
+            return {row.stage: row.times for row in connection.execute(query.order_by(deliveries.c.stage))}
 
     def results(self) -> tuple[int, int]:
         """How many files runs brought back, and their bytes."""

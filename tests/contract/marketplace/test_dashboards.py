@@ -120,7 +120,7 @@ async def test_the_operator_sees_the_whole(http: httpx.AsyncClient, world: World
     assert (day["runs"], day["finished"], day["failed"]) == (6, 1, 5)
     assert day["millicredits"] > 0
     assert told["storage"]["result_files"] == 1
-    assert told["deliveries"] is None
+    assert told["deliveries"] == {}
     page = await http.get("operator", headers=as_("olaf", "text/html"))
     assert page.status_code == 200
     assert "<svg" in page.text
