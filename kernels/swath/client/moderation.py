@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from swath.client.algorithms import Reference
-from swath.client.http import Api
+from swath.client.http import MARKETPLACE, Api, segment
 
 FAILURE_COLUMNS = ("algorithm", "version", "what", "cell", "times", "last")
 USE_COLUMNS = ("algorithm", "level", "runs by others", "callers", "finished", "failed", "paid", "broken", "missing")
@@ -16,7 +15,7 @@ REPORT_COLUMNS = ("id", "at", "what", "about", "state", "answer")
 
 def dashboard(api: Api, *, days: int) -> dict[str, Any]:
     """How one's own algorithms are used, in the last `days` days."""
-    told: dict[str, Any] = api.json("GET", "dashboard", params={"days": days})
+    told: dict[str, Any] = api.json("GET", f"{MARKETPLACE}/dashboard", params={"days": days})
     return told
 
 
@@ -27,7 +26,7 @@ def operator(api: Api, *, days: int) -> dict[str, Any]:
     ------
     Forbidden
     """
-    told: dict[str, Any] = api.json("GET", "operator", params={"days": days})
+    told: dict[str, Any] = api.json("GET", f"{MARKETPLACE}/operator", params={"days": days})
     return told
 
 
@@ -39,20 +38,20 @@ def report(api: Api, algorithm: str, *, kind: str, text: str, review: int | None
     NotFound, Invalid, Conflict
     """
     body = {"algorithm": algorithm, "kind": kind, "text": text, "review": review}
-    told: dict[str, Any] = api.json("POST", "reports", json=body)
+    told: dict[str, Any] = api.json("POST", f"{MARKETPLACE}/reports", json=body)
     return told
 
 
 def reports(api: Api, *, box: str, limit: int) -> list[dict[str, Any]]:
     """Reports: ``mine``, ``about`` what is mine, or the operators' ``queue``."""
-    told = api.json("GET", "reports", params={"box": box, "limit": limit})
+    told = api.json("GET", f"{MARKETPLACE}/reports", params={"box": box, "limit": limit})
     return [one for one in told.get("reports") or () if isinstance(one, dict)]
 
 
 def answer(api: Api, report_id: str, *, state: str, text: str) -> dict[str, Any]:
     """Answer a report, once. For operators."""
     told: dict[str, Any] = api.json(
-        "POST", f"reports/{quote(report_id, safe='')}/answer", json={"state": state, "answer": text}
+        "POST", f"{MARKETPLACE}/reports/{segment(report_id)}/answer", json={"state": state, "answer": text}
     )
     return told
 
@@ -61,7 +60,7 @@ def act(
     api: Api, reference: Reference, verb: str, *, reason: str, report_id: str | None = None, running: str | None = None
 ) -> dict[str, Any]:
     """Do `verb` (``hide``, ``unhide``, ``revoke``) to an algorithm, or to a version of it."""
-    path = reference.version_path if verb == "revoke" else reference.algorithm_path
+    path = reference.version_path if verb == "revoke" else reference.path
     body = {"reason": reason, "report": report_id, **({"running": running} if running else {})}
     told: dict[str, Any] = api.json("POST", f"{path}/{verb}", json=body)
     return told

@@ -140,7 +140,7 @@ class UseFacts:
                 inner.c.algorithm_id,
                 inner.c.day,
                 sa.func.count().label("times"),
-                sa.func.sum(inner.c.paid).label("sum"),
+                sa.func.sum(inner.c.paid).label("paid"),
             )
             .where(inner.c.paid > 0)
             .group_by(inner.c.algorithm_id, inner.c.day)

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.dashboards import class_told, every_day
+from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.executors.fake import process_end, write_report
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.testing import PREFIX, World, notebook, operator, user
@@ -88,6 +90,17 @@ async def test_what_the_platform_spoilt_is_no_failure_of_the_version(
     use = (await http.get("dashboard", headers=as_("ada"))).json()["algorithms"][0]["use"]
     assert (use["runs"], use["finished"], use["failed"], use["failures"]) == (2, 1, 0, [])
     assert (await http.get("operator", headers=as_("root"))).json()["spend"][0]["faults"] == 1
+
+
+async def test_what_callers_paid_on_top_is_told(http: httpx.AsyncClient, world: World) -> None:
+    world.prove("ada/double@1.0.0", MaturityLevel.VERIFIED)
+    world.made.context.added_values.set_price(ADA, "ada/double", per=Per.RUN, millicredits=250)
+    run(world, BOB)
+    run(world, CYD)
+    run(world, ADA)
+    income = (await http.get("dashboard", headers=as_("ada"))).json()["algorithms"][0]["use"]["income"]
+    assert (income["runs"], income["millicredits"], len(income["by_day"])) == (2, 500, 1)
+    assert "0.5" in (await http.get("dashboard", headers=as_("ada", "text/html"))).text
 
 
 async def test_a_dashboard_begins_when_it_is_asked_to(http: httpx.AsyncClient, world: World) -> None:
