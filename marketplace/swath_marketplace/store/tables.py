@@ -119,6 +119,14 @@ class RunRow(Base, table=True):
             "cost_millicredits",
         ),
         sa.Index(
+            "ix_runs_open",
+            "stage",
+            "caller",
+            "queued_at",
+            sqlite_where=sa.text("stage <> 'terminal'"),
+            postgresql_where=sa.text("stage <> 'terminal'"),
+        ),
+        sa.Index(
             "ix_runs_failed",
             "algorithm_id",
             "ended_at",

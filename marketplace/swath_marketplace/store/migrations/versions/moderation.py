@@ -213,6 +213,7 @@ def _indices() -> None:
             "cost_millicredits",
         ],
     )
+    op.execute("CREATE INDEX ix_runs_open ON runs (stage, caller, queued_at) WHERE stage <> 'terminal'")
     op.execute("CREATE INDEX ix_runs_failed ON runs (algorithm_id, ended_at) WHERE outcome = 'error'")
     op.execute("CREATE INDEX ix_runs_paid ON runs (algorithm_id, ended_at) WHERE added_value IS NOT NULL")
 
@@ -253,7 +254,7 @@ def _time() -> str:
 
 def downgrade() -> None:
     """Take the tables out again; the columns stay, for a revoked version must not run again."""
-    for name in ("ix_runs_paid", "ix_runs_failed", "ix_runs_ended", "ix_runs_use"):
+    for name in ("ix_runs_open", "ix_runs_paid", "ix_runs_failed", "ix_runs_ended", "ix_runs_use"):
         op.drop_index(name, "runs")
     for table in ("review_replies", "moderation_acts", "reports"):
         op.drop_table(table)
