@@ -34,7 +34,7 @@ def dashboard(request: Request, actor: Caller, services: Services, *, days: Days
 
 
 @router.get("/operator", response_model=dict[str, Any])
-def operator(request: Request, actor: Caller, services: Services, *, days: Days = 14) -> dict[str, Any] | Response:
+def operator(request: Request, actor: Caller, services: Services, *, days: Days = 30) -> dict[str, Any] | Response:
     """How the platform fares: queue, capacity, spend, what fails, what is to be decided. Operators only."""
     if wants_html(request):
         return operator_page(request, actor, services, days=days)

@@ -191,6 +191,7 @@ def author_page(request: Request, actor: Actor, services: Context, *, days: int)
         prefix=prefix,
         viewer=actor.name,
         told=told,
+        oversees=actor.oversees,
         desks=[{"desk": one, **_charts(told, one)} for one in told.algorithms],
         days=days,
         spans=SPANS,

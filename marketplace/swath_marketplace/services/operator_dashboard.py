@@ -107,7 +107,7 @@ class OperatorDashboards:
         self._runs = runs
         self._clock = clock
 
-    def get(self, actor: Actor, *, days: int = 14) -> OperatorDashboard:
+    def get(self, actor: Actor, *, days: int = 30) -> OperatorDashboard:
         """How the platform fares, and fared in the last `days` days, today among them.
 
         Raises
