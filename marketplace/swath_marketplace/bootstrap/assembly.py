@@ -170,7 +170,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         dossiers=ground.dossiers,
         maturity=parts.assessed.maturity,
         judging=judging(ground, runs=running.runs, added_values=parts.added_values, maturity=parts.assessed.maturity),
-        moderation=moderation(ground, running=running),
+        moderation=moderation(ground, running=running, assessed=parts.assessed),
         rounds=parts.benches.rounds,
         runs=running.runs,
         ogc=ogc_services(ground, runs=running.runs, deliverer=parts.hooks.deliverer, prefix=prefix),
