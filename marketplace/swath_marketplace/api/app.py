@@ -28,6 +28,7 @@ from swath_marketplace.api import (
     receipts,
     reproductions,
     rounds,
+    run_form,
     runs,
     tickets,
 )
@@ -94,6 +95,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         receipts.router,
         reproductions.router,
         rounds.router,
+        run_form.router,
         runs.router,
         tickets.router,
     ):
