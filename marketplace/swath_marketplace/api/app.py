@@ -29,6 +29,7 @@ from swath_marketplace.api import (
     reproductions,
     rounds,
     run_form,
+    run_links,
     runs,
     tickets,
 )
@@ -96,6 +97,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         reproductions.router,
         rounds.router,
         run_form.router,
+        run_links.router,
         runs.router,
         tickets.router,
     ):

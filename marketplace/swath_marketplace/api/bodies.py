@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.reviews import LEAST_CHARACTERS, MOST_CHARACTERS, ReviewKind, ReviewVerdict
+from swath_marketplace.domain.run_links import MOST_DAYS
 
 
 class _Body(BaseModel):
@@ -71,6 +72,13 @@ class RunBody(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
     budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
     """The most that the run may cost: it caps what is held."""
+
+
+class RunLinkBody(_Body):
+    """A link to a run."""
+
+    days: int = Field(default=7, ge=1, le=MOST_DAYS, strict=True)
+    """How long it lasts."""
 
 
 class KeyReasonBody(_Body):

@@ -24,6 +24,7 @@ from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
+from swath_marketplace.services.run_links import RunLinks
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
@@ -51,6 +52,7 @@ class Context:
     inventories: Inventories
     forms: FormTokens
     shapes: Shapes
+    run_links: RunLinks
     trust: Trust
     tickets: Tickets = field(default_factory=Tickets)
 

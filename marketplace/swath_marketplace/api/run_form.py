@@ -80,9 +80,7 @@ def _share(prefix: str, version: AlgorithmVersion) -> str:
     return f"{prefix}/algorithms/{owner}/{version.name}/versions/{number}/run"
 
 
-def _filled(
-    actor: Actor, services: Context, *, parameters: str, from_run: str
-) -> tuple[Mapping[str, Any], list[str]]:
+def _filled(actor: Actor, services: Context, *, parameters: str, from_run: str) -> tuple[Mapping[str, Any], list[str]]:
     """What the form is filled with, and what could not be had of it. The form itself says which answers are wrong."""
     values: dict[str, Any] = {}
     told = []

@@ -25,6 +25,7 @@ from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.receipts import make_trust
+from swath_marketplace.bootstrap.run_links import run_links
 from swath_marketplace.bootstrap.running import local_executor, make_running
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
@@ -108,6 +109,7 @@ def assemble(
         maturity=maturity,
         moderation=moderation(ground, running=running),
         rounds=benches.rounds,
+        run_links=run_links(ground, runs=running.runs),
         runs=running.runs,
         lineages=lineages(ground.database, runs=running.runs),
         reproductions=again.reproductions,

@@ -17,6 +17,7 @@ for module in (
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
+    "run_link_tables",
     "value_tables",
 ):
     import_module(f"swath_marketplace.store.{module}")

@@ -99,7 +99,7 @@ function shapeTools({ place, chart, tools, state, name }) {
 }
 
 function upload({ name, state, done }) {
-  const input = el("input", { type: "file", accept: ".geojson,.json,application/geo+json,application/json", class: "sr-only", tabindex: "-1", "aria-hidden": "true" });
+  const input = el("input", { type: "file", accept: ".geojson,.json,application/geo+json,application/json", hidden: true });
   input.addEventListener("change", async () => {
     const [file] = input.files;
     input.value = "";

@@ -4,6 +4,7 @@ import { page, ask, askJson, address, told, Refused } from "../lib/page.js";
 import { el, fill } from "../lib/dom.js";
 import { NOTHING, answerOf } from "../lib/answers.js";
 import { attachPlace } from "../lib/places.js";
+import { copyFrom } from "../lib/copying.js";
 import { credits, duration } from "../lib/money.js";
 
 const form = document.getElementById("run-form");
@@ -79,8 +80,11 @@ function showFindings(findings, { all = false } = {}) {
 }
 
 function finding(one) {
-  const message = `${one.message.slice(0, 1).toUpperCase()}${one.message.slice(1)}.`;
-  return el("span", { class: "finding" }, message, one.mend ? el("span", { class: "mend" }, one.mend) : null);
+  return el("span", { class: "finding" }, sentence(one.message), one.mend ? el("span", { class: "mend" }, one.mend) : null);
+}
+
+function sentence(words) {
+  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }
 
 function row(name, value) {
@@ -90,21 +94,23 @@ function row(name, value) {
 function showOffer(offer) {
   const { estimate, added_value: added } = offer;
   const rows = el("dl", { class: "rows" });
-  const price = estimate
+  // Before anybody has run it, all that is known is what its limits allow.
+  const learnt = estimate && estimate.basis !== "cold-start";
+  const price = learnt
     ? el("p", { class: "price" }, credits(estimate.p50), el("small", {}, " credits, most likely"))
     : el("p", { class: "price" }, credits(offer.ceiling_millicredits), el("small", {}, " credits at most"));
-  if (estimate) {
+  if (learnt) {
     rows.append(
       row("Seldom more than", `${credits(estimate.p95)} credits`),
       row("Takes", `${duration(estimate.p50_seconds)} to ${duration(estimate.p95_seconds)}`),
     );
-  }
+  } else if (estimate) rows.append(row("Takes at most", duration(estimate.p95_seconds)));
   if (added) rows.append(row("Of it, for its author", `at most ${credits(added.bound ?? added.most ?? 0)} credits`));
   rows.append(
     row("Held until it ends", `${credits(offer.hold_millicredits)} credits`),
-    row("Never more than", `${credits(offer.ceiling_millicredits)} credits`),
+    learnt ? row("Never more than", `${credits(offer.ceiling_millicredits)} credits`) : "",
   );
-  fill(quote, price, rows, estimate ? el("p", { class: "sub" }, estimate.explanation) : null);
+  fill(quote, price, rows, estimate ? el("p", { class: "sub" }, sentence(estimate.explanation)) : null);
 }
 
 let waiting = null;
@@ -200,14 +206,4 @@ document.getElementById("share").addEventListener("click", () => {
   dialog.showModal();
   link.select();
 });
-document.getElementById("share-copy").addEventListener("click", async (event) => {
-  link.select();
-  let copied = false;
-  try {
-    await navigator.clipboard.writeText(link.value);
-    copied = true;
-  } catch {
-    copied = document.execCommand("copy");
-  }
-  event.target.textContent = copied ? "Copied" : "Press Ctrl+C";
-});
+copyFrom(document.getElementById("share-copy"), link);
