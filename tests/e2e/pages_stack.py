@@ -102,7 +102,7 @@ def _install_hub(app: FastAPI, stack: PagesStack) -> None:
 
 
 HERE = Path(__file__).parents[2] / "algorithms"
-#: What users could write to have it run in somebody else's browser. Each tells on itself by a flag, a dialog or a request.
+#: What users could write to have it run in somebody else's browser. Each tells on itself: a flag, a dialog, a request.
 NASTY = (
     "<script>globalThis.owned = 1</script>",
     "<img src=x onerror='globalThis.owned = 2; alert(2)'>",
@@ -113,10 +113,10 @@ NASTY = (
     "<link rel=stylesheet href='http://elsewhere.invalid/x.css'><img src='http://elsewhere.invalid/x.png'>",
     "{{7*7}}${globalThis.owned = 7}",
 )
-_PAGE = f"""<!doctype html><html><head><title>Out</title></head><body><h1>The executed notebook</h1>{"".join(NASTY)}
+_PAGE = f"""<!doctype html><html><head><title>Out</title></head><body><h1>The executed notebook</h1>
 <a href="javascript:parent.owned=8" id="link">a link</a><form action="/user/eve/form"><button>send</button></form>
 <script>parent.owned = 9; top.location = '/user/eve/top'; fetch('/user/eve/fetch')</script>
-<meta http-equiv="refresh" content="0;url=/user/eve/refresh"></body></html>"""
+<meta http-equiv="refresh" content="0;url=/user/eve/refresh">{"".join(NASTY)}</body></html>"""
 
 
 def everything() -> dict[str, Any]:

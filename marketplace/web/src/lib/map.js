@@ -77,18 +77,21 @@ function rgba(hex, alpha) {
 function inset(map, source, layer) {
   const element = el("div", { class: "map-inset", "aria-hidden": "true" });
   const here = new Feature();
-  const dot = new VectorLayer({ source: new VectorSource({ features: [here] }), style: shapeStyle() });
-  const world = new Map({
-    target: element, controls: [], interactions: [],
-    layers: [new VectorLayer({ source, style: () => layer.getStyle() }), dot],
-    view: new View({ center: [0, 2000000], resolution: 40075016 / 150, multiWorld: false, enableRotation: false }),
-  });
+  const make = () => {
+    map.getTargetElement().append(element);
+    const dot = new VectorLayer({ source: new VectorSource({ features: [here] }), style: shapeStyle() });
+    return new Map({
+      target: element, controls: [], interactions: [],
+      layers: [new VectorLayer({ source, style: () => layer.getStyle() }), dot],
+      view: new View({ center: [0, 2000000], resolution: 40075016 / 150, multiWorld: false, enableRotation: false }),
+    });
+  };
+  let world = null;
   map.on("moveend", () => {
-    if (!element.parentNode) map.getTargetElement()?.append(element);
-    const near = map.getView().getZoom() > 4.5;
+    const near = map.getView().getZoom() > 4.5 && map.getSize()?.[0] > 420;
     element.hidden = !near;
     here.setGeometry(new Point(map.getView().getCenter()));
-    if (near) world.updateSize();
+    if (near) world ??= make();
   });
 }
 
