@@ -64,9 +64,8 @@ class FormField:
 
     @property
     def bounds(self) -> Mapping[str, Any]:
-        """Limits that the control itself knows: ``min``, ``max``, ``step``, ``maxlength``."""
-        bounds = self.type.get("bounds", {})
-        told = {"min": bounds.get("ge"), "max": bounds.get("le"), "maxlength": bounds.get("max_length")}
+        """Limits that the control itself knows: ``min``, ``max``, ``step``."""
+        told = {"min": self.type.get("ge"), "max": self.type.get("le")}
         if self.control == "number":
             told["step"] = "1" if self.type["kind"] == Kind.INT.value else "any"
         return {name: value for name, value in told.items() if value is not None}
