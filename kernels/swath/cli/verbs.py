@@ -62,6 +62,12 @@ CLIENT: dict[str, Verb] = {
         maturity="Show how mature a version is, why, and what is missing for the next level.",
         review="Review a version of somebody else's; it counts if you are one of the operator's reviewers.",
     ),
+    **_verbs(
+        "Algorithms",
+        "following",
+        favourite="Keep an algorithm at hand, or list those that you keep.",
+        follow="Be told of what happens to an algorithm, or list those that you follow.",
+    ),
     **_verbs("Runs", "running", run="Run an algorithm and, unless told otherwise, wait for it."),
     **_verbs(
         "Runs",
@@ -84,6 +90,10 @@ CLIENT: dict[str, Verb] = {
     ),
     **_verbs("Trust", "lineage", lineage="Walk from a result through runs to the scenes it was made of."),
     **_verbs("Trust", "receipts", receipts="Publish, rotate and revoke the keys of receipts; save checkpoints."),
+    "export": Verb(where="swath.cli.exit:export", help="Save everything of yours in one archive.", panel="Account"),
+    "import": Verb(
+        where="swath.cli.exit:bring", help="Bring an account's archive to this Swath, under your name.", panel="Account"
+    ),
     **_verbs(SERVER, "quota", quota="Give credits, change tiers and limits, read statements (operators)."),
 }
 

@@ -5,25 +5,33 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.identity import Identity
 from swath_service.page_keys import install_page_keys
+from swath_service.pages import wants_html
 
 from swath_marketplace.api import (
+    account,
     added_value,
     algorithms,
     assets,
+    card_pages,
+    cards,
     comparisons,
     dossiers,
+    externals,
+    favourites,
     inventories,
     lineage,
     maturity,
     moderation,
+    notices,
+    ogc,
     pages,
     receipts,
     reproductions,
@@ -31,7 +39,9 @@ from swath_marketplace.api import (
     run_form,
     run_links,
     runs,
+    search,
     tickets,
+    webhooks,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
@@ -66,10 +76,10 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         lifespan=lifespan,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
-    app.user_middleware.append(Middleware(BodyLimit))
+    base = prefix.rstrip("/")
+    app.user_middleware.append(Middleware(BodyLimit, streamed=frozenset({f"{base}/account/imports"})))
     install_page_keys(app)
     app.state.context = context
-    base = prefix.rstrip("/")
 
     @app.get(f"{base}/health", tags=["health"])
     async def health() -> dict[str, str]:
@@ -77,21 +87,30 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         return {"status": "ok"}
 
     @app.get(f"{base}/", tags=["about"])
-    async def about(actor: Caller) -> dict[str, object]:
-        """What this is, who you are here, and where to go on."""
+    async def about(request: Request, actor: Caller) -> Any:
+        """What this is, who you are here, and where to go on; for browsers the catalogue."""
+        if wants_html(request):
+            return await run_in_threadpool(search.catalogue_page, request, actor, context)
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        account.router,
         added_value.router,
         algorithms.router,
         assets.router,
+        card_pages.router,
+        cards.router,
         comparisons.router,
         dossiers.router,
+        externals.router,
+        favourites.router,
         inventories.router,
         lineage.router,
         maturity.router,
+        notices.router,
         moderation.router,
+        ogc.router,
         pages.router,
         receipts.router,
         reproductions.router,
@@ -99,7 +118,9 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         run_form.router,
         run_links.router,
         runs.router,
+        search.router,
         tickets.router,
+        webhooks.router,
     ):
         app.include_router(router, prefix=base)
     return app

@@ -15,8 +15,13 @@ STATUSES: dict[type[SwathError], int] = {
     errors.NotMature: 409,
     errors.NothingToBenchmark: 409,
     errors.TooManyRounds: 409,
+    errors.AccountBusy: 409,
+    errors.ExportNotReady: 409,
     errors.RunNotTerminal: 409,
     errors.RunNotFinished: 409,
     errors.BumpTooSmall: 422,
     errors.KeyReused: 422,
+    errors.KeyInUse: 409,
+    errors.TooManyWebhooks: 409,
+    errors.AddressRefused: 422,
 }

@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse, Response
 from swath_service.errors import SwathError
 from swath_service.pages import stylesheet
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.context import Caller, RunId, Services
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.api.rendering import render, render_error
 from swath_marketplace.api.run_pages import reproduce_action
 from swath_marketplace.services.reproductions import ReproductionRequest

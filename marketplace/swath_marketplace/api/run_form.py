@@ -13,9 +13,9 @@ from swath.contract.interface import Interface
 from swath_service.actor import Actor
 from swath_service.errors import SwathError
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.context import Caller, Context, Services
 from swath_marketplace.api.form_fields import fields_of
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.api.rendering import render, render_error
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "run_links"
-down_revision = "moderation"
+down_revision = "card"
 branch_labels = None
 depends_on = None
 
