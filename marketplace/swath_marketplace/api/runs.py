@@ -113,11 +113,17 @@ async def events(
     run_id: RunId,
     actor: Caller,
     services: Services,
+    *,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+    after: Annotated[str | None, Query(max_length=100)] = None,
 ) -> EventSourceResponse:
-    """Everything that happens to a run as server-sent events, from its start or from after ``Last-Event-ID``."""
+    """Everything that happens to a run as server-sent events: from its start, or from after the event of that id.
+
+    The id is that of ``Last-Event-ID``, which a browser sends of itself when it comes back, or else of `after`. What
+    was told before it is not told again. A comment every 15 seconds keeps the connection open.
+    """
     found = await run_in_threadpool(services.runs.get, actor, run_id)
-    return stream_answer(services, found.id, last_event_id=last_event_id)
+    return stream_answer(services, found.id, last_event_id=last_event_id or after)
 
 
 def stream_answer(services: Context, run_id: str, *, last_event_id: str | None) -> EventSourceResponse:

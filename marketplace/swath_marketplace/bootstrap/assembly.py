@@ -171,7 +171,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         dossiers=ground.dossiers,
         maturity=parts.assessed.maturity,
         judging=judging(ground, runs=running.runs, added_values=parts.added_values, maturity=parts.assessed.maturity),
-        moderation=moderation(ground, running=running),
+        moderation=moderation(ground, running=running, assessed=parts.assessed),
         rounds=parts.benches.rounds,
         run_links=run_links(ground, runs=running.runs),
         runs=running.runs,
@@ -188,6 +188,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         trust=parts.trust,
         exits=parts.leaving.doors,
         webhooks=parts.hooks.webhooks,
+        answers=parts.hooks.answers,
         wait_seconds=settings.wait_seconds,
     )
 
