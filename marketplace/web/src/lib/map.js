@@ -4,6 +4,7 @@ import Map from "ol/Map.js";
 import View from "ol/View.js";
 import Feature from "ol/Feature.js";
 import GeoJSON from "ol/format/GeoJSON.js";
+import { defaults as interactions } from "ol/interaction/defaults.js";
 import Draw, { createBox } from "ol/interaction/Draw.js";
 import VectorLayer from "ol/layer/Vector.js";
 import Graticule from "ol/layer/Graticule.js";
@@ -109,7 +110,7 @@ function shapeStyle() {
 /**
  * A map in `element`.
  *
- * Scrolling the page must not be caught by the map: the wheel zooms it only while it has the focus or with Ctrl.
+ * Scrolling the page must not be caught by the map: wheel and finger move it only while it has the focus, after a click or a tap.
  */
 export function makeMap(element, { label = "Map" } = {}) {
   element.classList.add("map");
@@ -121,6 +122,7 @@ export function makeMap(element, { label = "Map" } = {}) {
     target: element,
     keyboardEventTarget: element,
     controls: [new Zoom()],
+    interactions: interactions({ onFocusOnly: true, altShiftDragRotate: false, pinchRotate: false }),
     view: new View({ center: fromLonLat([10, 25]), zoom: 1, minZoom: 0, maxZoom: 20, multiWorld: false }),
     layers: [],
   });
