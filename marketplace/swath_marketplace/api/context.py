@@ -13,6 +13,7 @@ from swath_service.tickets import Tickets
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.answers import Answers
 from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
@@ -27,6 +28,7 @@ from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
+from swath_marketplace.services.run_links import RunLinks
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
@@ -59,9 +61,11 @@ class Context:
     forms: FormTokens
     searches: Searches
     shapes: Shapes
+    run_links: RunLinks
     trust: Trust
     exits: ExitDoors
     webhooks: Webhooks
+    answers: Answers
     wait_seconds: float
     """The longest that an answer waits for the end of a run."""
     tickets: Tickets = field(default_factory=Tickets)
