@@ -1,0 +1,56 @@
+"""Every example of the documentation does what the page says, or says why it is not run."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+spec = importlib.util.spec_from_file_location("swath_tests_examples", Path(__file__).with_name("examples.py"))
+assert spec is not None
+assert spec.loader is not None
+examples = importlib.util.module_from_spec(spec)
+sys.modules["swath_tests_examples"] = examples
+spec.loader.exec_module(examples)
+
+#: In this order: callers call what the author published.
+FOLLOWED = [
+    f"tutorials/{name}" for name in ("author", "caller-shell", "caller-python", "caller-curl", "caller-ogc", "operator")
+]
+
+
+@pytest.mark.parametrize("page", FOLLOWED)
+def test_a_page_can_be_followed(page: str, desk: Any) -> None:
+    at = desk(examples.person_of(page))
+    for example in examples.examples_of(page):
+        if not example.reason:
+            at.run(example)
+
+
+def test_every_example_is_run_or_says_why_not() -> None:
+    silent = [
+        str(one)
+        for page in examples.pages()
+        for one in examples.examples_of(page)
+        if page not in FOLLOWED and not one.reason
+    ]
+    assert not silent, "run it in a tutorial, or say above it: % not run: REASON"
+
+
+def test_a_wrong_example_fails(tmp_path: Path) -> None:
+    at = examples.Desk(tmp_path, variables={}, url="http://127.0.0.1:1/")
+    try:
+        for kind, text, prints in (
+            ("sh", "false", ""), ("sh", "echo no", "yes"), ("sh", "false | true", ""), ("python", "1 / 0", ""),
+        ):  # fmt: skip
+            with pytest.raises(examples.Failed):
+                at.run(examples.Example(page="x", line=1, kind=kind, text=text, prints=prints))
+        at.run(examples.Example(page="x", line=1, kind="sh", text="A='one two'; mkdir -p here"))
+        at.run(examples.Example(page="x", line=1, kind="sh", text='echo "$A"; ls', prints="one two\nhere"))
+        at.run(examples.Example(page="x", line=1, kind="python", text="a = 3"))
+        at.run(examples.Example(page="x", line=1, kind="python", text="print(a + 1)", prints="4"))
+    finally:
+        at.close()
