@@ -1,9 +1,8 @@
-"""The session's running copy of Swath, the same that the end-to-end tests use, and who follows the documentation on it."""
+"""The session's running copy of Swath, the same that the end-to-end tests use, and who follows the pages on it."""
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from swath_hub.start import INITIAL_ADMIN
 
 HERE = Path(__file__).parent
 
@@ -44,8 +44,7 @@ def variables(copy: Any) -> Any:
             running = sys.modules["swath_tests_running"]
             if name == "operator":
                 secret = (copy.data / "secrets" / "initial-password").read_text().split()[-1]
-                user = next(one["name"] for one in _users(copy) if one["admin"])
-                person = running.person.Person(copy.url, user, secret)
+                person = running.person.Person(copy.url, INITIAL_ADMIN, secret)
             else:
                 person = copy.person(name)
             known[name] = {"SWATH_URL": copy.url, "SWATH_TOKEN": person.token("docs")}
@@ -54,11 +53,6 @@ def variables(copy: Any) -> Any:
         return known[name]
 
     return of
-
-
-def _users(copy: Any) -> Any:
-    told = json.loads(copy.swath("user", "list", "--json").stdout)
-    return told["users"] if isinstance(told, dict) else told
 
 
 @pytest.fixture
@@ -70,7 +64,7 @@ def desk(tmp_path: Path, copy: Any, variables: Any) -> Any:
     def of(person: str) -> Any:
         folder = tmp_path / str(len(made))
         folder.mkdir()
-        machine = {"TMPDIR": os.environ.get("TMPDIR", "/tmp")}  # noqa: S108 - the machine's own
+        machine = {"TMPDIR": os.environ.get("TMPDIR", "/tmp")}
         made.append(examples.Desk(folder, variables={**machine, **variables(person)}, url=copy.url))
         return made[-1]
 

@@ -33,9 +33,10 @@ _SAID = re.compile(r"^% (not run|prints): (.+)$", re.M)
 _AS = re.compile(r"^% as: (\w+)$", re.M)
 _SECONDS = 300
 
+#: What a block sets is what the next one finds; the shell's own variables are left out.
 _SHELL_FRAME = """set -eu -o pipefail -a
 [ -f "$DOCS_STATE" ] && . "$DOCS_STATE"
-trap 'declare -p | grep -vE "^declare -[a-z]*r|^declare -[aAi-]*x? ?(BASH|DIRSTACK|FUNCNAME|GROUPS|PIPESTATUS)" > "$DOCS_STATE"' EXIT
+trap 'declare -px | grep -vE "^declare -[a-z]*r" > "$DOCS_STATE"' EXIT
 """
 _PYTHON_LOOP = """
 import json, sys, traceback
