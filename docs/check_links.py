@@ -1,4 +1,4 @@
-"""Looks whether every link inside the built documentation leads somewhere, and whether anything is fetched from elsewhere.
+"""Looks whether every link inside the built documentation leads somewhere, and whether anything is fetched from afar.
 
 ``python docs/check_links.py build/docs`` ends with 1 and names each that does not. External links are listed in
 ``external-links.txt`` there and not fetched: whether they answer is for somebody with a network, and no reason to fail.
