@@ -62,6 +62,12 @@ CLIENT: dict[str, Verb] = {
         maturity="Show how mature a version is, why, and what is missing for the next level.",
         review="Review a version of somebody else's; it counts if you are one of the operator's reviewers.",
     ),
+    **_verbs(
+        "Algorithms",
+        "following",
+        favourite="Keep an algorithm at hand, or list those that you keep.",
+        follow="Be told of what happens to an algorithm, or list those that you follow.",
+    ),
     **_verbs("Runs", "running", run="Run an algorithm and, unless told otherwise, wait for it."),
     **_verbs(
         "Runs",

@@ -18,6 +18,7 @@ from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.exit.doors import ExitDoors
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.judging import Judging
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.moderation_desk import ModerationDesk
@@ -30,6 +31,7 @@ from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
+from swath_marketplace.services.webhooks import Webhooks
 from swath_marketplace.store.runs import RunStore
 
 
@@ -43,6 +45,7 @@ class Context:
     version_comparisons: VersionComparisons
     dossiers: Dossiers
     maturity: Maturity
+    judging: Judging
     moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
@@ -58,6 +61,9 @@ class Context:
     shapes: Shapes
     trust: Trust
     exits: ExitDoors
+    webhooks: Webhooks
+    wait_seconds: float
+    """The longest that an answer waits for the end of a run."""
     tickets: Tickets = field(default_factory=Tickets)
 
 

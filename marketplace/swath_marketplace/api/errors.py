@@ -21,4 +21,7 @@ STATUSES: dict[type[SwathError], int] = {
     errors.RunNotFinished: 409,
     errors.BumpTooSmall: 422,
     errors.KeyReused: 422,
+    errors.KeyInUse: 409,
+    errors.TooManyWebhooks: 409,
+    errors.AddressRefused: 422,
 }

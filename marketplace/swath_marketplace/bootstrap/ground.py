@@ -7,6 +7,7 @@ from pathlib import Path
 
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock
+from swath_marketplace.executors.outgoing import Outgoing
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
@@ -36,6 +37,7 @@ class Ground:
     registry: Registry
     dossier_store: DossierStore
     dossiers: Dossiers
+    outgoing: Outgoing
 
     @property
     def data(self) -> Path:
@@ -56,7 +58,7 @@ def lay_ground(settings: Settings, *, clock: Clock) -> Ground:
     database = Database(settings.url())
     database.migrate()
     folders, artifacts = RunFolders(home / "runs"), ArtifactStore(home / "artifacts")
-    algorithms, run_store = AlgorithmStore(database), RunStore(database, rules=settings.rules())
+    algorithms, run_store = AlgorithmStore(database), RunStore(database, rules=settings.rules(), clock=clock)
     # What ran before this table was, a half-life that was changed: both count from now on.
     run_store.queue.rebuild(now=clock())
     registry = Registry(
@@ -79,6 +81,7 @@ def lay_ground(settings: Settings, *, clock: Clock) -> Ground:
         events=EventLogs(folders),
         registry=registry,
         dossier_store=dossier_store,
+        outgoing=Outgoing(settings.outgoing(), authorities=settings.outgoing_authorities),
         dossiers=Dossiers(registry=registry, store=dossier_store, artifacts=artifacts, clock=clock),
     )
 

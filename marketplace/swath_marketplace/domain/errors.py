@@ -41,6 +41,18 @@ class KeyReused(Invalid):
     """An idempotency key came back with another request."""
 
 
+class KeyInUse(Conflict):
+    """The first request with this idempotency key is not answered yet."""
+
+
+class AddressRefused(Invalid):
+    """Nothing is sent to that address: it is private, or not of a kind that is sent to."""
+
+
+class TooManyWebhooks(Conflict):
+    """The user has as many webhooks as one may have."""
+
+
 class RunRefused(Refused):
     """The wallet would not hold the run's price."""
 
