@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,25 @@ spec.loader.exec_module(examples)
 FOLLOWED = [
     f"tutorials/{name}" for name in ("author", "caller-shell", "caller-python", "caller-curl", "caller-ogc", "operator")
 ]
+
+#: Page -> how many of its examples are only shown; each says why in the line above it.
+ONLY_SHOWN = {
+    "authors": 8,
+    "callers": 3,
+    "doors-card": 3,
+    "doors-exit": 1,
+    "doors-ogc": 2,
+    "operators": 2,
+    "quota": 1,
+    "quota-ledger": 1,
+    "quota-limits": 1,
+    "quota-quotes": 1,
+    "trust-algorithms": 1,
+    "trust-maturity": 2,
+    "trust-receipts": 2,
+    "tutorials/author": 1,
+    "tutorials/operator": 1,
+}
 
 
 @pytest.mark.parametrize("page", FOLLOWED)
@@ -38,6 +58,8 @@ def test_every_example_is_run_or_says_why_not() -> None:
         if page not in FOLLOWED and not one.reason
     ]
     assert not silent, "run it in a tutorial, or say above it: % not run: REASON"
+    shown = [page for page in examples.pages() for one in examples.examples_of(page) if one.reason]
+    assert dict(Counter(shown)) == ONLY_SHOWN
 
 
 def test_a_wrong_example_fails(tmp_path: Path) -> None:
