@@ -75,7 +75,7 @@ def populate(origin: Place) -> str:
     assert origin.ask("PUT", f"{here}/1.0.0/dossier", files=[("files", ("README.md", CARD))]).status_code < 300
     assert origin.ask("POST", f"{here}/1.1.0/yank", json={"reason": "too large"}).status_code == 200
     assert origin.ask("PUT", "favourites/ada/double").status_code < 300
-    hook = {"url": "https://hooks.example.org/in?key=s3cret", "events": ["run.end"]}
+    hook = {"url": "https://1.1.1.1/in?key=s3cret", "events": ["run.end"]}
     made = origin.ask("POST", "webhooks", json=hook)
     assert made.status_code == 201, made.text
     origin.secrets.append(made.json()["secret"])
@@ -136,7 +136,7 @@ def test_an_archive_is_a_bag_and_holds_what_is_the_users_alone(origin: Place, ar
     assert private
     assert document.sections is not None
     assert [one["algorithm"] for one in document.sections["favourites"]] == ["ada/double"]
-    assert [one["host"] for one in document.sections["webhooks"]] == ["https://hooks.example.org"]
+    assert [one["host"] for one in document.sections["webhooks"]] == ["https://1.1.1.1"]
     private += [secret.encode() for secret in [*origin.secrets, "s3cret"]]
     everything = b"".join(bag.read(path, max_bytes=1 << 20) for path in bag.paths)
     assert not [key for key in private if key in everything]
