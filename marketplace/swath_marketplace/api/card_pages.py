@@ -17,6 +17,7 @@ from swath_service.errors import SwathError, Unavailable
 from swath_marketplace.api.card_shapes import CardShapes
 from swath_marketplace.api.cards import service_url
 from swath_marketplace.api.context import Caller, Context, Services
+from swath_marketplace.api.downloads import filename_of
 from swath_marketplace.api.favourites import buttons
 from swath_marketplace.api.markdown import to_html
 from swath_marketplace.api.paths import Name, Owner
@@ -74,7 +75,7 @@ def _readme(services: Context, card: Card, here: str) -> Markup:
     def read(path: str) -> bytes | None:
         return services.judging.cards.picture(card.dossier, path)
 
-    return to_html(card.readme, files_href=f"{here}/dossier/files", read=read)
+    return to_html(card.readme, files_href=f"{here}/dossier/files", read=read, titled=True)
 
 
 def _parameters(interface: Interface) -> Sequence[Mapping[str, Any]]:
@@ -119,9 +120,22 @@ def _outputs(services: Context, card: Card, here: str) -> Sequence[Mapping[str, 
             "description": told[one.file.name].description if one.file.name in told else one.file.description,
             "href": f"{here}/example/{one.file.name}" if one.kept else None,
             "preview": _preview(services, card, one),
+            "shown": _shown(services, card, one),
         }
         for one in ranked
     ]
+
+
+def _shown(services: Context, card: Card, one: ExampleOutput) -> str | None:
+    """Where a picture or an executed notebook is shown by itself, with nothing in it able to act."""
+    base = one.file.media_type.partition(";")[0].strip().lower()
+    if card.example is None or base not in ("image/png", "image/jpeg", "text/html"):
+        return None
+    path = services.judging.cards.examples.file_of(card.example, one.file.name)
+    if path is None:
+        return None
+    name = filename_of(one.file)
+    return services.tickets.issue(services.shapes.base, path, media_type=base, name=name)
 
 
 def _preview(services: Context, card: Card, one: ExampleOutput) -> Preview:

@@ -13,6 +13,7 @@ from swath_service.tickets import Tickets
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.answers import Answers
 from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
@@ -62,6 +63,7 @@ class Context:
     trust: Trust
     exits: ExitDoors
     webhooks: Webhooks
+    answers: Answers
     wait_seconds: float
     """The longest that an answer waits for the end of a run."""
     tickets: Tickets = field(default_factory=Tickets)

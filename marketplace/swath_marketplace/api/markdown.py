@@ -30,7 +30,7 @@ _OWN_FILE = re.compile(r"(?:\./)?([A-Za-z0-9_][A-Za-z0-9_./-]{0,299})")
 _DATA = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]{1,100000}")
 
 
-def to_html(text: str, *, files_href: str = "", read: Read | None = None) -> Markup:
+def to_html(text: str, *, files_href: str = "", read: Read | None = None, titled: bool = False) -> Markup:
     """`text` as HTML, a section of a page: its headings begin below the page's own.
 
     Parameters
@@ -39,8 +39,12 @@ def to_html(text: str, *, files_href: str = "", read: Read | None = None) -> Mar
         Where the text's own files are, without a last slash: relative links lead there. Without it they lead nowhere.
     read
         Reads those of them that are pictures; small ones are shown, in the page itself.
+    titled
+        Whether the page has the text's title already: a heading of the first rank at its beginning is left out.
     """
     tokens = _parser().parse(text[:_MOST_CHARACTERS])
+    if titled and [token.tag for token in tokens[:1]] == ["h1"]:
+        del tokens[:3]
     _Walk(files_href=files_href, read=read).over(tokens)
     html = _parser().renderer.render(tokens, _parser().options, {})
     clean = nh3.clean(

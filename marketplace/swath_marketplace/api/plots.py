@@ -12,7 +12,8 @@ from markupsafe import Markup
 from swath_marketplace.domain.statistics import Spread
 
 _WIDE, _HIGH = 320, 90
-_MARK = 2.0
+#: More points than this are a line alone.
+_DOTTED = 60
 
 
 def histogram(spread: Spread, *, title: str) -> Markup:
@@ -35,8 +36,9 @@ def line(points: Sequence[tuple[float, float]], *, title: str) -> Markup:
     xs, ys = [x for x, _ in points], [y for _, y in points]
     placed = [(_placed(x, xs, _WIDE), _HIGH - _placed(y, ys, _HIGH)) for x, y in points]
     path = " ".join(f"{'L' if place else 'M'}{_n(x)} {_n(y)}" for place, (x, y) in enumerate(placed))
-    marks = "".join(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_MARK}"/>' for x, y in placed) if len(placed) <= 60 else ""
-    return _svg("line-plot", f'<path class="line" d="{path}"/>{marks}', title=title)
+    # Lines of no length with round ends: the plot is stretched, and circles would be.
+    dots = "".join(f"M{_n(x)} {_n(y)}h0" for x, y in placed) if len(placed) <= _DOTTED else ""
+    return _svg("line-plot", f'<path class="line" d="{path}"/><path class="dots" d="{dots}"/>', title=title)
 
 
 def _svg(kind: str, inner: str, *, title: str) -> Markup:

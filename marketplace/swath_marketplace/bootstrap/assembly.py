@@ -170,7 +170,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         dossiers=ground.dossiers,
         maturity=parts.assessed.maturity,
         judging=judging(ground, runs=running.runs, added_values=parts.added_values, maturity=parts.assessed.maturity),
-        moderation=moderation(ground, running=running),
+        moderation=moderation(ground, running=running, assessed=parts.assessed),
         rounds=parts.benches.rounds,
         runs=running.runs,
         ogc=ogc_services(ground, runs=running.runs, deliverer=parts.hooks.deliverer, prefix=prefix),
@@ -186,6 +186,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         trust=parts.trust,
         exits=parts.leaving.doors,
         webhooks=parts.hooks.webhooks,
+        answers=parts.hooks.answers,
         wait_seconds=settings.wait_seconds,
     )
 

@@ -39,6 +39,13 @@ class BreakStore:
             rows = connection.execute(sa.select(breaks).where(*wanted)).all()
         return {row.scenario: _break(row) for row in rows}
 
+    def open_of_owner(self, owner: str) -> Sequence[Break]:
+        """The open breaks of everything that `owner` has published, the newest first."""
+        wanted = (breaks.c.owner == owner, breaks.c.closed_at.is_(None))
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(breaks).where(*wanted).order_by(breaks.c.opened_at.desc())).all()
+        return [_break(row) for row in rows]
+
     def rounds_of_open(self) -> frozenset[str]:
         """The rounds that found what is broken still."""
         with self._database.read() as connection:

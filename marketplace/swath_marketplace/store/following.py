@@ -13,9 +13,9 @@ from swath_marketplace.domain.breaks import Notice
 from swath_marketplace.domain.following import Follower, Kept, Known
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.store import tables
+from swath_marketplace.store.breaks import write_notices
 from swath_marketplace.store.card_tables import favourites, followed_versions, follows
 from swath_marketplace.store.database import Database
-from swath_marketplace.store.round_tables import notices
 
 #: Sees what was told before and who follows; answers the notices to write.
 Tell = Callable[[Mapping[str, Known], Sequence[Follower]], Sequence[Notice]]
@@ -96,11 +96,7 @@ class FollowingStore:
             for digest, known in now.items():
                 if before.get(digest) != known:
                     self._note(connection, algorithm_id, digest, known=known, at=at)
-            for one in made:
-                values = {name: getattr(one, name) for name in notices.c.keys()}  # noqa: SIM118 - not a mapping
-                connection.execute(
-                    self._insert(notices).values({**values, "kind": one.kind.value}).on_conflict_do_nothing()
-                )
+            write_notices(connection, list(made))
         return made
 
     def _note(self, connection: sa.Connection, algorithm_id: str, digest: str, *, known: Known, at: datetime) -> None:

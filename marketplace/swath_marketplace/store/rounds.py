@@ -219,8 +219,9 @@ class RoundStore:
         with self._database.write() as connection:
             if connection.execute(round_lease.update().where(free).values(values)).rowcount:
                 return True
-            made = connection.execute(self._insert(round_lease).values(values).on_conflict_do_nothing())
-            return bool(made.rowcount)
+            # PostgreSQL tells no count of what an insert made, but what it returns.
+            made = self._insert(round_lease).values(values).on_conflict_do_nothing().returning(round_lease.c.id)
+            return connection.execute(made).first() is not None
 
     def let_go(self, holder: str) -> None:
         """Give the lease up, so that another takes over at once."""
