@@ -17,9 +17,11 @@ examples = importlib.util.module_from_spec(spec)
 sys.modules["swath_tests_examples"] = examples
 spec.loader.exec_module(examples)
 
-#: In this order: callers call what the author published.
+#: In this order: callers call what the author published. Of a page that is no tutorial, what can be run is.
 FOLLOWED = [
-    f"tutorials/{name}" for name in ("author", "caller-shell", "caller-python", "caller-curl", "caller-ogc", "operator")
+    *(f"tutorials/{name}" for name in ("author", "caller-shell", "caller-python", "caller-curl", "caller-ogc")),
+    "tutorials/operator",
+    "doors-events",
 ]
 
 #: Page -> how many of its examples are only shown; each says why in the line above it.
@@ -27,7 +29,9 @@ ONLY_SHOWN = {
     "authors": 8,
     "callers": 3,
     "doors-card": 3,
+    "doors-events": 2,
     "doors-exit": 1,
+    "doors-moderation": 2,
     "doors-ogc": 2,
     "operators": 2,
     "quota": 1,
