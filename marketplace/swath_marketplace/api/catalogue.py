@@ -92,9 +92,12 @@ class Catalogue:
 
     @property
     def sorts(self) -> Sequence[tuple[str, str, bool]]:
-        """Value, words and whether it is chosen, of each order that makes sense here."""
+        """Value, words and whether it is chosen, of each order that makes sense here.
+
+        The usual one has no value: who then searches for words gets the order that is usual with those.
+        """
         made = [one for one in Sort if one is not Sort.RELEVANCE or self.asked.asks_words]
-        return [(one.value, _SORTS[one], one is self.asked.sort) for one in made]
+        return [("" if one is self._usual else one.value, _SORTS[one], one is self.asked.sort) for one in made]
 
     @property
     def removals(self) -> Sequence[Removal]:
@@ -161,6 +164,10 @@ class Catalogue:
             return self._href(self._pairs(chosen=rest))
         return self._href(self._pairs(chosen={})) if hint.count else None
 
+    @property
+    def _usual(self) -> Sort:
+        return Sort.RELEVANCE if self.asked.asks_words else Sort.NEWEST
+
     def _pairs(
         self, *, text: str | None = None, chosen: Mapping[Facet, tuple[str, ...]] | None = None
     ) -> list[tuple[str, str]]:
@@ -168,8 +175,7 @@ class Catalogue:
         pairs = [("q", words)] if words else []
         facets = self.asked.chosen if chosen is None else chosen
         pairs += [(facet.value, value) for facet, values in facets.items() for value in values]
-        usual = Sort.RELEVANCE if self.asked.asks_words else Sort.NEWEST
-        return pairs if self.asked.sort is usual else [*pairs, ("sort", self.asked.sort.value)]
+        return pairs if self.asked.sort is self._usual else [*pairs, ("sort", self.asked.sort.value)]
 
     def _href(self, pairs: Sequence[tuple[str, str | None]]) -> str:
         query = urlencode([(name, value) for name, value in pairs if value])
