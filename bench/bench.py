@@ -29,6 +29,7 @@ from ledger_rates import bench_ledger  # noqa: E402 - it uses the tests' own mod
 from lineage_walks import bench_lineage  # noqa: E402 - so does this
 from plain_swath import PlainSwath  # noqa: E402
 from receipt_cost import bench_receipts  # noqa: E402
+from search_speed import bench_search  # noqa: E402
 
 say = Console(highlight=False)
 NOTEBOOKS = {
@@ -134,12 +135,13 @@ def main() -> None:
         quotes()
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parts = ["runs", "holds", "inputs", "lineage", "receipts"]
+    parts = ["runs", "holds", "inputs", "lineage", "receipts", "search"]
     parser.add_argument("only", nargs="?", choices=parts, help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
     parser.add_argument("--ledger-rounds", type=int, default=3)
     parser.add_argument("--receipts", type=int, default=300, help="how many receipts are issued on each database")
+    parser.add_argument("--algorithms", type=int, default=10_000, help="how many algorithms are searched")
     data = Path(os.environ.get("SWATH_DATA", ROOT / ".swath" / "data"))
     parser.add_argument("--python", type=Path, default=data / "environments" / "eo" / "bin" / "python")
     options = parser.parse_args()
@@ -154,6 +156,8 @@ def main() -> None:
         bench_lineage(say, rounds=options.rounds)
     if options.only in (None, "receipts"):
         bench_receipts(say, runs=options.receipts)
+    if options.only in (None, "search"):
+        bench_search(say, algorithms=options.algorithms)
 
 
 if __name__ == "__main__":
