@@ -17,6 +17,7 @@ _SHOWN = 12
 
 def search(
     query: Annotated[str, typer.Argument(help="Words that must all occur; the last may be a beginning.")] = "",
+    *,
     level: Annotated[list[str] | None, typer.Option(help="Maturity; may be repeated.")] = None,
     collection: Annotated[list[str] | None, typer.Option(help="That it reads; may be repeated.")] = None,
     band: Annotated[list[str] | None, typer.Option(help="That it reads; may be repeated.")] = None,
