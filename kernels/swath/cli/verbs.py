@@ -52,8 +52,8 @@ CLIENT: dict[str, Verb] = {
     **_verbs(
         "Algorithms",
         "searching",
-        search="Find algorithms by words, maturity, collection, band, licence, price, environment and author.",
-        algorithms="Find algorithms; the same as search.",
+        search="Find algorithms.",
+        algorithms="Find algorithms.",
     ),
     **_verbs(
         "Algorithms",
