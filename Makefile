@@ -25,7 +25,7 @@ down:        ## end a Swath that `make up` left running
 	@$(BIN)/swath down
 
 test: setup-test  ## every test (ARGS="-k name" narrows)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
 
 lint: setup  ## ruff and the directions of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

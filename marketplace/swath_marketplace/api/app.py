@@ -16,25 +16,39 @@ from swath_service.page_keys import install_page_keys
 from swath_service.pages import wants_html
 
 from swath_marketplace.api import (
+    account,
     added_value,
     algorithms,
     assets,
+    card_pages,
+    cards,
     comparisons,
+    dashboards,
     dossiers,
+    externals,
+    favourites,
     inventories,
     lineage,
     maturity,
     moderation,
+    moderation_pages,
+    notices,
+    ogc,
     pages,
     receipts,
+    reports,
     reproductions,
     rounds,
+    run_form,
+    run_links,
     runs,
     search,
     tickets,
+    webhooks,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
+from swath_marketplace.api.idempotency import Idempotency
 from swath_marketplace.api.limits import BodyLimit
 
 
@@ -66,10 +80,15 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         lifespan=lifespan,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
-    app.user_middleware.append(Middleware(BodyLimit))
+    base = prefix.rstrip("/")
+    # What is streamed to a file is held in no memory, and so is under no key.
+    streamed = frozenset({f"{base}/account/imports"})
+    app.user_middleware += [
+        Middleware(BodyLimit, streamed=streamed),
+        Middleware(Idempotency, base=base, passed_over=streamed),
+    ]
     install_page_keys(app)
     app.state.context = context
-    base = prefix.rstrip("/")
 
     @app.get(f"{base}/health", tags=["health"])
     async def health() -> dict[str, str]:
@@ -81,26 +100,39 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         """What this is, who you are here, and where to go on; for browsers the catalogue."""
         if wants_html(request):
             return await run_in_threadpool(search.catalogue_page, request, actor, context)
-        doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
+        doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "ogc/", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        account.router,
         added_value.router,
         algorithms.router,
         assets.router,
+        card_pages.router,
+        cards.router,
         comparisons.router,
+        dashboards.router,
         dossiers.router,
+        externals.router,
+        favourites.router,
         inventories.router,
         lineage.router,
         maturity.router,
+        notices.router,
         moderation.router,
+        moderation_pages.router,
+        ogc.router,
         pages.router,
         receipts.router,
+        reports.router,
         reproductions.router,
         rounds.router,
+        run_form.router,
+        run_links.router,
         runs.router,
         search.router,
         tickets.router,
+        webhooks.router,
     ):
         app.include_router(router, prefix=base)
     return app

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.reviews import LEAST_CHARACTERS, MOST_CHARACTERS, ReviewKind, ReviewVerdict
+from swath_marketplace.domain.run_links import MOST_DAYS
 
 
 class _Body(BaseModel):
@@ -63,6 +64,14 @@ class ReviewBody(_Body):
     """What was looked at, and why the verdict is what it is."""
 
 
+class RunWebhookBody(_Body):
+    """Who is to be told of this run."""
+
+    url: str = Field(min_length=1, max_length=2000)
+    """Where messages are posted: https, to an address of the open internet."""
+    events: list[str] = Field(default=["run.start", "run.end"], min_length=1, max_length=20)
+
+
 class RunBody(_Body):
     """A run to start."""
 
@@ -71,6 +80,15 @@ class RunBody(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
     budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
     """The most that the run may cost: it caps what is held."""
+    webhook: RunWebhookBody | None = None
+    """Where to tell of this run; the answer holds the secret that the messages are signed with."""
+
+
+class RunLinkBody(_Body):
+    """A link to a run."""
+
+    days: int = Field(default=7, ge=1, le=MOST_DAYS, strict=True)
+    """How long it lasts."""
 
 
 class KeyReasonBody(_Body):

@@ -33,12 +33,32 @@ class TooManyRounds(Conflict):
     """The algorithm has had its rounds of a day."""
 
 
+class TooManyReports(Conflict):
+    """The caller has had their reports of a day."""
+
+
+class ReportAnswered(Conflict):
+    """The report has its answer already."""
+
+
 class BumpTooSmall(Invalid):
     """The change of the interface asks for a larger step of the version."""
 
 
 class KeyReused(Invalid):
     """An idempotency key came back with another request."""
+
+
+class KeyInUse(Conflict):
+    """The first request with this idempotency key is not answered yet."""
+
+
+class AddressRefused(Invalid):
+    """Nothing is sent to that address: it is private, or not of a kind that is sent to."""
+
+
+class TooManyWebhooks(Conflict):
+    """The user has as many webhooks as one may have."""
 
 
 class RunRefused(Refused):
@@ -51,6 +71,14 @@ class RunNotTerminal(Conflict):
 
 class RunNotFinished(Conflict):
     """Something is asked that only a finished run has."""
+
+
+class AccountBusy(Conflict):
+    """Another import of the same account goes on."""
+
+
+class ExportNotReady(Conflict):
+    """The archive that is asked for is being made."""
 
 
 class LeaseLost(Exception):

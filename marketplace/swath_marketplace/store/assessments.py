@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.assessments import Assessment, Cause, Result
 from swath_marketplace.domain.maturity import MaturityLevel
+from swath_marketplace.domain.moderation import ActKind
 from swath_marketplace.domain.reviews import Review, ReviewKind, ReviewVerdict
 from swath_marketplace.store import tables
 from swath_marketplace.store.assessment_tables import assessments, reviews
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.moderation_tables import acts
 
 #: Algorithm and digest: what an assessment belongs to.
 Key = tuple[str, str]
@@ -156,7 +158,7 @@ class ReviewStore:
             _in_turn(connection, review.algorithm_id)
             known = _reviews(connection, review.algorithm_id, review.digest)
             theirs = [one for one in known if (one.reviewer, one.kind) == (review.reviewer, review.kind)]
-            if theirs and replace(theirs[-1], sequence=0, at=review.at) == replace(review, sequence=0):
+            if theirs and replace(theirs[-1], sequence=0, at=review.at, withheld=None) == replace(review, sequence=0):
                 return theirs[-1], False
             made = replace(review, sequence=len(known) + 1)
             values = {name: getattr(made, name) for name in reviews.c.keys()}  # noqa: SIM118 - not a mapping
@@ -165,10 +167,42 @@ class ReviewStore:
             )
         return made, True
 
+    def latest_of(self, owner: str, *, limit: int = 100) -> Sequence[Review]:
+        """The latest reviews of what `owner` has published, newest first."""
+        algorithms = tables.algorithms
+        query = (
+            sa.select(reviews.c.algorithm_id, reviews.c.digest, reviews.c.sequence)
+            .join(algorithms, algorithms.c.id == reviews.c.algorithm_id)
+            .where(algorithms.c.owner == owner)
+            .order_by(reviews.c.at.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            keys = [(row.algorithm_id, row.digest, row.sequence) for row in connection.execute(query)]
+            whole = {key: _reviews(connection, *key) for key in dict.fromkeys(key[:2] for key in keys)}
+        return [whole[key[:2]][key[2] - 1] for key in keys]
+
     def of(self, version: AlgorithmVersion) -> Sequence[Review]:
         """Every review of a version, the first given first."""
         with self._database.read() as connection:
             return _reviews(connection, *key_of(version))
+
+    def given_by(self, reviewer: str) -> Sequence[tuple[str, str, Review]]:
+        """Every review that somebody gave, with the path and the number of the version it is of."""
+        algorithms, versions = tables.algorithms, tables.versions
+        of = sa.and_(versions.c.algorithm_id == reviews.c.algorithm_id, versions.c.digest == reviews.c.digest)
+        query = (
+            sa.select(reviews, algorithms.c.owner, algorithms.c.name, versions.c.version)
+            .select_from(reviews.join(versions, of).join(algorithms, algorithms.c.id == reviews.c.algorithm_id))
+            .where(reviews.c.reviewer == reviewer)
+            .order_by(reviews.c.at, reviews.c.algorithm_id, reviews.c.sequence)
+        )
+        names = reviews.c.keys()
+        with self._database.read() as connection:
+            return [
+                (f"{row.owner}/{row.name}", row.version, _review({name: row._mapping[name] for name in names}))
+                for row in connection.execute(query)
+            ]
 
 
 def _in_turn(connection: sa.Connection, algorithm_id: str) -> None:
@@ -220,7 +254,17 @@ def _assessment(row: sa.Row[Any]) -> Assessment:
 
 def _reviews(connection: sa.Connection, algorithm_id: str, digest: str) -> Sequence[Review]:
     mine = (reviews.c.algorithm_id == algorithm_id, reviews.c.digest == digest)
+    withheld = {
+        row.review: row.reason
+        for row in connection.execute(
+            sa.select(acts.c.review, acts.c.reason)
+            .where(acts.c.algorithm_id == algorithm_id, acts.c.digest == digest, acts.c.kind == ActKind.WITHHOLD.value)
+            .order_by(acts.c.sequence.desc())
+        )
+    }
     found = connection.execute(sa.select(reviews).where(*mine).order_by(reviews.c.sequence))
-    return [
-        Review(**{**row._mapping, "kind": ReviewKind(row.kind), "verdict": ReviewVerdict(row.verdict)}) for row in found
-    ]
+    return [replace(_review(dict(row._mapping)), withheld=withheld.get(row.sequence)) for row in found]
+
+
+def _review(values: Mapping[str, Any]) -> Review:
+    return Review(**{**values, "kind": ReviewKind(values["kind"]), "verdict": ReviewVerdict(values["verdict"])})

@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from swath_service.cursors import Place
 
 from swath_marketplace.domain.benchmarks import ScenarioResult
 from swath_marketplace.domain.breaks import Break, Changes, Notice, NoticeKind
+from swath_marketplace.domain.hook_messages import of_notice
 from swath_marketplace.domain.visibility import ANYBODY, Viewer
+from swath_marketplace.store import outbox
 from swath_marketplace.store.algorithms import is_shown
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.paging import newest_first
@@ -35,6 +38,13 @@ class BreakStore:
         with self._database.read() as connection:
             rows = connection.execute(sa.select(breaks).where(*wanted)).all()
         return {row.scenario: _break(row) for row in rows}
+
+    def open_of_owner(self, owner: str) -> Sequence[Break]:
+        """The open breaks of everything that `owner` has published, the newest first."""
+        wanted = (breaks.c.owner == owner, breaks.c.closed_at.is_(None))
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(breaks).where(*wanted).order_by(breaks.c.opened_at.desc())).all()
+        return [_break(row) for row in rows]
 
     def rounds_of_open(self) -> frozenset[str]:
         """The rounds that found what is broken still."""
@@ -87,6 +97,12 @@ class NoticeStore:
             rows = connection.execute(query.limit(limit).offset(offset)).all()
         return [_notice(row) for row in rows], total
 
+    def read_all(self, user: str, *, until: datetime, at: datetime) -> int:
+        """Note that a user has read every notice up to `until`; how many of them were unread."""
+        wanted = (notices.c.user == user, notices.c.at <= until, notices.c.read_at.is_(None))
+        with self._database.write() as connection:
+            return connection.execute(notices.update().where(*wanted).values(read_at=at)).rowcount
+
     def read(self, user: str, notice_id: str, *, at: datetime) -> Notice | None:
         """Note that a notice was read; ``None`` when the user has none of that id."""
         mine = sa.and_(notices.c.id == notice_id, notices.c.user == user)
@@ -104,9 +120,18 @@ def write_changes(connection: sa.Connection, changes: Changes) -> None:
     for one in changes.opened:
         values = {name: getattr(one, name) for name in breaks.c.keys()}  # noqa: SIM118 - not a mapping
         connection.execute(breaks.insert().values({**values, "result": one.result.as_dict()}))
-    for told in changes.notices:
-        values = {name: getattr(told, name) for name in notices.c.keys()}  # noqa: SIM118 - not a mapping
-        connection.execute(notices.insert().values({**values, "kind": told.kind.value}))
+    write_notices(connection, changes.notices)
+
+
+def write_notices(connection: sa.Connection, found: Sequence[Notice]) -> None:
+    """Tell users, each notice once, in the transaction of `connection`; webhooks that listen for notices hear of it."""
+    names = notices.c.keys()
+    values = [{**{name: getattr(one, name) for name in names}, "kind": one.kind.value} for one in found]
+    if values:
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(insert(notices).on_conflict_do_nothing(), values)
+    for one in found:
+        outbox.tell(connection, [of_notice(one)])
 
 
 def _break(row: sa.Row[Any]) -> Break:

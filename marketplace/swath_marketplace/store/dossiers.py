@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from swath.contract.scenarios import Scenario
 
+from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.store import tables
 from swath_marketplace.store.database import Database
@@ -68,6 +69,20 @@ class DossierStore:
         query = _of(algorithm_id, version_digest).order_by(dossiers.c.sequence)
         with self._database.read() as connection:
             return [_dossier(row) for row in connection.execute(query)]
+
+
+def adopt_dossiers(connection: sa.Connection, version: AlgorithmVersion, some: Sequence[Dossier]) -> None:
+    """Append dossiers of elsewhere, in their order, inside a transaction of the caller's.
+
+    Only those that are not there, and only behind the last of them that is: what was put here since stays the latest.
+    """
+    known = _latest(connection, version.algorithm_id, version.digest)
+    if known:
+        places = [place for place, one in enumerate(some) if one.digest == known.digest]
+        some = some[places[-1] + 1 :] if places else ()
+    for number, one in enumerate(some, start=(known.sequence if known else 0) + 1):
+        made = replace(one, algorithm_id=version.algorithm_id, version_digest=version.digest, sequence=number)
+        connection.execute(dossiers.insert().values(_values(made)))
 
 
 def _of(algorithm_id: str, version_digest: str) -> sa.Select[Any]:

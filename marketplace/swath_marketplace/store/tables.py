@@ -97,7 +97,15 @@ class RunRow(Base, table=True):
         sa.Index("ix_runs_version_ended", "algorithm_id", "digest", "ended_at"),
         # Dashboards read these alone, without the rows.
         sa.Index(
-            "ix_runs_use", "algorithm_id", "created_at", "caller", "purpose", "version", "outcome", "platform_fault"
+            "ix_runs_use",
+            "algorithm_id",
+            "created_at",
+            "caller",
+            "purpose",
+            "version",
+            "outcome",
+            "platform_fault",
+            "settlement",
         ),
         sa.Index(
             "ix_runs_ended",
@@ -106,8 +114,17 @@ class RunRow(Base, table=True):
             "version",
             "outcome",
             "platform_fault",
+            "settlement",
             "purpose",
             "cost_millicredits",
+        ),
+        sa.Index(
+            "ix_runs_open",
+            "stage",
+            "caller",
+            "queued_at",
+            sqlite_where=sa.text("stage <> 'terminal'"),
+            postgresql_where=sa.text("stage <> 'terminal'"),
         ),
         sa.Index(
             "ix_runs_failed",
@@ -115,6 +132,13 @@ class RunRow(Base, table=True):
             "ended_at",
             sqlite_where=sa.text("outcome = 'error'"),
             postgresql_where=sa.text("outcome = 'error'"),
+        ),
+        sa.Index(
+            "ix_runs_paid",
+            "algorithm_id",
+            "ended_at",
+            sqlite_where=sa.text("added_value IS NOT NULL"),
+            postgresql_where=sa.text("added_value IS NOT NULL"),
         ),
     )
 

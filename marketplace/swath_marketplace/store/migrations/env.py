@@ -10,13 +10,18 @@ from swath_marketplace.store.tables import Base
 
 #: Modules whose tables are of the same metadata.
 for module in (
+    "account_tables",
     "assessment_tables",
+    "card_tables",
     "dossier_tables",
+    "hook_tables",
     "lineage_tables",
     "moderation_tables",
+    "ogc_tables",
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
+    "run_link_tables",
     "search_tables",
     "value_tables",
 ):
