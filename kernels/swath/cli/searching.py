@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -37,7 +37,7 @@ def search(
 
     Of several values of one option one has to fit; of several options all.
     """
-    narrowed = {
+    narrowed: dict[str, str | Sequence[str] | None] = {
         "level": level,
         "collection": collection,
         "band": band,
@@ -50,7 +50,7 @@ def search(
         "sort": sort,
         "cursor": cursor,
     }
-    found = catalogue.find(session.connection(), query, limit=limit, **narrowed)
+    found = catalogue.find(session.connection(), query, limit=limit, narrowed=narrowed)
     if as_json:
         told: dict[str, Any] = {"algorithms": [dict(one) for one in found], "total": found.total}
         print_json(

@@ -223,7 +223,7 @@ def find(
     owner: str | None = None,
     limit: int = 50,
     offset: int = 0,
-    **narrowed: str | Sequence[str] | None,
+    narrowed: Mapping[str, str | Sequence[str] | None] | None = None,
 ) -> Algorithms:
     """Algorithms that are found by the words of `query`.
 
@@ -234,7 +234,7 @@ def find(
         ``author``, ``platform``, ``kind``, ``sort``, ``cursor``. Of several values one has to fit.
     """
     params = {"q": query or None, "owner": owner, "limit": limit, "offset": offset or None}
-    told = api.json("GET", f"{MARKETPLACE}/algorithms", params={**params, **narrowed})
+    told = api.json("GET", f"{MARKETPLACE}/algorithms", params={**params, **(narrowed or {})})
     found = told.get("algorithms", told.get("items", [])) if isinstance(told, Mapping) else told
     whole = told if isinstance(told, Mapping) else {}
     return Algorithms(

@@ -240,7 +240,7 @@ def algorithms(
     cursor
         Of the page before, as its ``cursor``.
     """
-    narrowed = {
+    narrowed: dict[str, str | Sequence[str] | None] = {
         "level": level,
         "collection": collection,
         "band": band,
@@ -253,7 +253,7 @@ def algorithms(
         "sort": sort,
         "cursor": cursor,
     }
-    return _algorithms.find(session.connection(), query, owner=owner, limit=limit, **narrowed)
+    return _algorithms.find(session.connection(), query, owner=owner, limit=limit, narrowed=narrowed)
 
 
 def environments() -> list[dict[str, Any]]:
