@@ -113,7 +113,7 @@ async def events(
 @router.get("/runs/{run_id}/log")
 def log(run_id: RunId, actor: Caller, services: Services) -> StreamingResponse:
     """What the notebook printed so far."""
-    found = services.runs.get(actor, run_id)
+    found = services.runs.with_files(actor, run_id)
 
     def text() -> Iterator[bytes]:
         for piece in services.events.text(found.id):

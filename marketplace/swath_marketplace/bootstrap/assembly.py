@@ -33,6 +33,7 @@ from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
+from swath_marketplace.services.keeping import ResultKeeper
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
@@ -55,11 +56,12 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
+    results: ResultKeeper
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.results)
 
 
 def assemble(
@@ -114,7 +116,7 @@ def assemble(
         events=ground.events,
         inventories=inventories,
         forms=FormTokens(),
-        shapes=Shapes(prefix, maturity=maturity),
+        shapes=Shapes(prefix, maturity=maturity, clock=clock),
         trust=trust,
     )
     return Marketplace(
@@ -128,6 +130,7 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
+        results=running.results,
     )
 
 

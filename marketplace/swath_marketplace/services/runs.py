@@ -18,8 +18,8 @@ from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import AlgorithmVersion
-from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
+from swath_marketplace.domain.clock import Clock, iso
+from swath_marketplace.domain.errors import KeyReused, ResultsExpired, RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
 from swath_marketplace.domain.runs import PLATFORM, OutputFile, Run, RunPurpose, RunStatus
@@ -213,7 +213,7 @@ class Runs:
 
         Raises
         ------
-        NotFound, RunNotTerminal
+        NotFound, RunNotTerminal, ResultsExpired
         """
         run = self.get(actor, run_id)
         if not run.terminal:
@@ -223,13 +223,27 @@ class Runs:
                 mend="wait until its status is finished, error or canceled",
             )
         output = next((output for output in run.outputs if output.name == name), None)
-        path = self._folders.of(run.id).result(name) if output else None
-        if output is None or path is None or not path.is_file():
+        if output is None:
             names = ", ".join(output.name for output in run.outputs) or "none"
             raise NotFound(
                 code="no-such-output", message="the run has no output of that name", mend=f"its outputs: {names}"
             )
+        path = self._folders.of(run.id).result(name)
+        if run.results_expired_at is not None or not path.is_file():
+            raise _expired(run)
         return output, path
+
+    def with_files(self, actor: Actor, run_id: str) -> Run:
+        """One run, whose files are there still.
+
+        Raises
+        ------
+        NotFound, ResultsExpired
+        """
+        run = self.get(actor, run_id)
+        if run.results_expired_at is not None:
+            raise _expired(run)
+        return run
 
     def kept(self, run: Run, name: str) -> Path:
         """Where the output `name` of `run` is kept, whether its file is still there or not."""
@@ -326,6 +340,16 @@ def _bound(version: AlgorithmVersion, values: Mapping[str, Any]) -> Mapping[str,
             ],
         )
     return bound
+
+
+def _expired(run: Run) -> ResultsExpired:
+    when = run.results_expired_at or run.kept_until
+    return ResultsExpired(
+        code="results-expired",
+        message=f"the files of this run were kept{f' until {when:%Y-%m-%d}' if when else ''}, and are gone",
+        mend="run it again with the same parameters, or reproduce it, which compares by the receipt's hashes",
+        extra={"run": run.id, "expired_at": iso(run.results_expired_at)},
+    )
 
 
 def _accepted(run: Run) -> Run:

@@ -12,6 +12,7 @@ from swath_marketplace.store.tables import Base
 for module in (
     "assessment_tables",
     "dossier_tables",
+    "keeping_tables",
     "lineage_tables",
     "receipt_tables",
     "reproduction_tables",
