@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from swath_service.app import create_app
+from swath_service.entity_tags import EntityTags
 from swath_service.identity import Identity
 
 from swath_marketplace.api import (
@@ -61,6 +62,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
     app.user_middleware.append(Middleware(BodyLimit))
+    app.user_middleware.append(Middleware(EntityTags))
     app.state.context = context
     base = prefix.rstrip("/")
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from swath_marketplace.domain.clock import iso
+from swath_marketplace.domain.errors import ResultsExpired
 from swath_marketplace.domain.runs import Run
 
 #: In the place of a time: the tier keeps results for ever.
@@ -64,3 +66,14 @@ def state_of(run: Run, *, now: datetime) -> ResultsState | None:
     if run.kept_until is not None and run.kept_until - now <= NOTICE:
         return ResultsState.EXPIRING
     return ResultsState.KEPT
+
+
+def expired(run: Run) -> ResultsExpired:
+    """What is said to who asks for files that are gone."""
+    when = run.results_expired_at or run.kept_until
+    return ResultsExpired(
+        code="results-expired",
+        message=f"the files of this run were kept{f' until {when:%Y-%m-%d}' if when else ''}, and are gone",
+        mend="run it again with the same parameters, or reproduce it, which compares by the receipt's hashes",
+        extra={"run": run.id, "expired_at": iso(run.results_expired_at)},
+    )

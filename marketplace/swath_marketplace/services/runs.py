@@ -11,20 +11,21 @@ from typing import Any
 
 from swath.contract.digest import canonical_json, sha256_bytes
 from swath.contract.interface import Interface
-from swath.contract.parameters import check_parameters
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import AlgorithmVersion
-from swath_marketplace.domain.clock import Clock, iso
-from swath_marketplace.domain.errors import KeyReused, ResultsExpired, RunNotTerminal, RunRefused
+from swath_marketplace.domain.clock import Clock
+from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
+from swath_marketplace.domain.keeping import expired
 from swath_marketplace.domain.runs import PLATFORM, OutputFile, Run, RunPurpose, RunStatus
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.binding import bound_parameters
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.holds import Cashier, Offer
 from swath_marketplace.services.reconciler import Reconciler
@@ -230,7 +231,7 @@ class Runs:
             )
         path = self._folders.of(run.id).result(name)
         if run.results_expired_at is not None or not path.is_file():
-            raise _expired(run)
+            raise expired(run)
         return output, path
 
     def with_files(self, actor: Actor, run_id: str) -> Run:
@@ -242,7 +243,7 @@ class Runs:
         """
         run = self.get(actor, run_id)
         if run.results_expired_at is not None:
-            raise _expired(run)
+            raise expired(run)
         return run
 
     def kept(self, run: Run, name: str) -> Path:
@@ -292,7 +293,7 @@ class Runs:
     def _fitting(self, actor: Actor, request: RunRequest) -> tuple[AlgorithmVersion, Mapping[str, Any]]:
         """The version that is asked for, and its bound parameters."""
         version = self._registry.runnable(actor, request.algorithm)
-        parameters = _bound(version, request.parameters)
+        parameters = bound_parameters(version, request.parameters)
         if not self._slots.fits(version.resources):
             raise Invalid(
                 code="resources-too-large",
@@ -325,31 +326,6 @@ def _same_request(known: str, sha256: str) -> None:
             mend="make a new key for a new request; repeat a key only with the very same request",
             findings=[{"field": "Idempotency-Key", "message": "used for another request", "mend": "make a new key"}],
         )
-
-
-def _bound(version: AlgorithmVersion, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    bound, findings = check_parameters(Interface.from_dict(version.interface), values)
-    if findings:
-        raise Invalid(
-            code="parameters-invalid",
-            message=f"{version.path} {version.version} does not take these parameters",
-            mend="mend what the findings name; the schema of the parameters is beside the version",
-            findings=[
-                {"field": found.field, "code": found.code, "message": found.message, "mend": found.mend}
-                for found in findings
-            ],
-        )
-    return bound
-
-
-def _expired(run: Run) -> ResultsExpired:
-    when = run.results_expired_at or run.kept_until
-    return ResultsExpired(
-        code="results-expired",
-        message=f"the files of this run were kept{f' until {when:%Y-%m-%d}' if when else ''}, and are gone",
-        mend="run it again with the same parameters, or reproduce it, which compares by the receipt's hashes",
-        extra={"run": run.id, "expired_at": iso(run.results_expired_at)},
-    )
 
 
 def _accepted(run: Run) -> Run:

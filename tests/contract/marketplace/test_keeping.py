@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -187,6 +188,7 @@ class Silent:
     ],
 )
 async def test_the_tier_says_how_long(kept: World, clock: Steps, quota: Silent, days: int | None) -> None:
+    quota = copy.copy(quota)
     keeper = kept.made.results
     keeper._days = TierDays(quota, default=timedelta(days=90), benchmarks=timedelta(days=7))
     async with http(kept) as client:
