@@ -10,7 +10,7 @@ help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup:
-	@setup/system.sh && setup/python.sh && $(BIN)/python kernels/environments/build.py eo --uv .tools/bin/uv --python $(PYTHON) --target $(SWATH_DATA)/environments/eo
+	@setup/system.sh && setup/python.sh && setup/web.sh && $(BIN)/python kernels/environments/build.py eo --uv .tools/bin/uv --python $(PYTHON) --target $(SWATH_DATA)/environments/eo
 
 setup-test: setup
 	@setup/system.sh test
@@ -25,7 +25,7 @@ down:        ## end a Swath that `make up` left running
 	@$(BIN)/swath down
 
 test: setup-test  ## every test (ARGS="-k name" narrows)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
 
 lint: setup  ## ruff and the directions of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

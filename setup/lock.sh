@@ -11,4 +11,6 @@ for environment in kernels/environments/*/pyproject.toml; do
   "${compile[@]}" pyproject.toml --extra kernel -o "$(dirname "$environment")/requirements.lock"
 done
 echo 'uv' | "${compile[@]}" - -o requirements/uv.lock
-(cd hub/proxy && npm install --package-lock-only --no-audit --no-fund)
+for folder in hub/proxy marketplace/web; do
+  (cd "$folder" && npm install --package-lock-only --ignore-scripts --no-audit --no-fund)
+done

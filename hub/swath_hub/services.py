@@ -19,10 +19,11 @@ from swath_hub.state import State
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "PROJ_DATA", "GDAL_DATA")
 
 #: What a browser's session may do at a service's pages: read, with the cookie. An operator's may also read what is
-#: others'. Forms of the marketplace start runs, each with an authority of its own (`swath_service.forms`).
+#: others'. Forms and scripts of the marketplace's pages act for their person, by an authority that no other page's script
+#: can get at (`swath_service.forms`, `swath_service.page_keys`).
 _PAGE_SCOPES = {
     "quota": [Scope.READ.value, Scope.OVERSEE.value],
-    "marketplace": [Scope.READ.value, Scope.EXECUTE.value],
+    "marketplace": [Scope.READ.value, Scope.EXECUTE.value, Scope.PUBLISH.value],
 }
 
 
@@ -59,7 +60,7 @@ def _service(name: str, port: int, *, command: list[str], environment: dict[str,
         "environment": {**kept_environment(), "HOME": str(cwd), "PYTHONUNBUFFERED": "1", **environment},
         "cwd": str(cwd),
         # The hub's page lists services that have pages for people; the others have addresses for programs.
-        "display": name == "quota",
+        "display": name in {"quota", "marketplace"},
         "oauth_no_confirm": True,
         # A browser's cookie reads; what changes something needs a token in a header.
         "oauth_client_allowed_scopes": [*_PAGE_SCOPES.get(name, [Scope.READ.value]), f"access:services!service={name}"],

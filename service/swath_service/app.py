@@ -17,7 +17,7 @@ from swath_service.identity import Identity
 from swath_service.logs import configure, new_id, request_id
 
 
-class _RequestId:
+class RequestId:
     """Gives each request an id, in the log, in problem documents and in the ``X-Request-Id`` header.
 
     Plain ASGI: Starlette's BaseHTTPMiddleware would run the handler in another context and buffer server-sent events.
@@ -66,7 +66,7 @@ def create_app(
         **settings,
     )
     app.state.identity = identity
-    app.add_middleware(_RequestId)
+    app.add_middleware(RequestId)
     problems.install(app, statuses)
     return app
 

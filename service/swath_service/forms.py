@@ -16,6 +16,7 @@ from swath_service.actor import Actor
 from swath_service.errors import Forbidden
 from swath_service.identity import Identity
 from swath_service.kept import Kept
+from swath_service.navigation import navigated
 from swath_service.oauth import BrowserSessions
 
 FORM_SECONDS = 3600
@@ -43,11 +44,7 @@ class FormTokens:
         """
         sessions: BrowserSessions | None = getattr(request.app.state, "browser_sessions", None)
         hub_token = sessions.token(request) if sessions else None
-        # Browsers set these, and no script can. A browser that sets none gets pages without buttons.
-        goes_there = (
-            request.headers.get("sec-fetch-mode") == "navigate" and request.headers.get("sec-fetch-dest") == "document"
-        )
-        if hub_token is None or not goes_there:
+        if hub_token is None or not navigated(request):
             return None
         return self._permits.add(_Permit(hub_token=hub_token, action=action))
 

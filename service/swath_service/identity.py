@@ -11,6 +11,7 @@ from fastapi import Request
 
 from swath_service.actor import Actor, ActorKind
 from swath_service.errors import Unauthenticated, Unavailable
+from swath_service.page_keys import PageKeys, is_page_key
 
 #: Seconds that JupyterHub's answer for one token is believed. A revoked token works no longer than this.
 CACHE_SECONDS = 30.0
@@ -104,7 +105,7 @@ def token_of(request: Request) -> str | None:
 
 
 async def current_actor(request: Request) -> Actor:
-    """FastAPI dependency: the authenticated caller.
+    """FastAPI dependency: the authenticated caller, by a token of the hub or by the key of one of our pages.
 
     Raises
     ------
@@ -118,6 +119,8 @@ async def current_actor(request: Request) -> Actor:
             message="this address needs a JupyterHub token in the Authorization header",
             mend="send 'Authorization: Bearer <token>'; make one at /hub/token",
         )
+    if is_page_key(token):
+        return await _of_page(request, token)
     identity: Identity = request.app.state.identity
     actor = await identity.actor_for(token)
     if actor is None:
@@ -125,5 +128,19 @@ async def current_actor(request: Request) -> Actor:
             code="unknown-token",
             message="JupyterHub does not know this token",
             mend="it may have expired or been revoked; make a new one at /hub/token",
+        )
+    return actor
+
+
+async def _of_page(request: Request, key: str) -> Actor:
+    keys: PageKeys | None = getattr(request.app.state, "page_keys", None)
+    hub_token = keys.hub_token(request, key) if keys else None
+    identity: Identity = request.app.state.identity
+    actor = await identity.actor_for(hub_token) if hub_token else None
+    if actor is None:
+        raise Unauthenticated(
+            code="page-key-expired",
+            message="this page has been open for too long, or you signed out",
+            mend="load the page again",
         )
     return actor

@@ -132,8 +132,17 @@ class BrowserSessions:
 
     def token(self, request: Request) -> str | None:
         """The hub's token of the request's session."""
+        name = self.name(request)
+        return self.token_of(name) if name else None
+
+    def name(self, request: Request) -> str | None:
+        """The name of the request's session, while it lasts."""
         name = request.cookies.get(self._session_cookie, "")
-        return self._sessions.get(name) if name else None
+        return name if name and self.token_of(name) else None
+
+    def token_of(self, name: str) -> str | None:
+        """The hub's token of the session of that name, while it lasts."""
+        return self._sessions.get(name)
 
     def sign_in_location(self, request: Request) -> str:
         """Address that signs a browser in and brings it back to what it asked for."""

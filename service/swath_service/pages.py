@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache, cached_property
 from importlib.resources import files
@@ -15,9 +16,20 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from swath_service.page_keys import PageKeys
+
 _CSP = (
     "default-src 'none'; style-src {style}; img-src 'self' data:; form-action 'self';"
     " frame-ancestors 'self'; base-uri 'none'{more}"
+)
+# `'self'` is no source of scripts: a Lab server serves its user's files at this origin. The page is sandboxed without
+# an origin, so nothing of it, its key least of all, can be read by another page. Markup is made by DOM methods alone:
+# what users wrote can't become a script where the browser refuses to parse strings.
+_CSP_SCRIPTS = (
+    "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; img-src 'self' data: blob:;"
+    " connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none';"
+    " require-trusted-types-for 'script'; trusted-types 'none';"
+    " sandbox allow-scripts allow-forms allow-top-navigation allow-downloads allow-popups"
 )
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -52,6 +64,8 @@ class Pages:
         status: int = 200,
         standalone: bool = False,
         sandboxed: bool = False,
+        scripts: Sequence[str] = (),
+        page: Mapping[str, Any] | None = None,
         **values: Any,
     ) -> Response:
         """A page from `template`.
@@ -65,13 +79,34 @@ class Pages:
         sandboxed
             Whether the page is to have an origin of its own, which no script of another page can look into: for pages
             with forms that act (`swath_service.forms`). Nothing in such a page may need the session's cookie.
+        scripts
+            Addresses of ES modules that the page runs, served with ``Access-Control-Allow-Origin: *``. It is sandboxed
+            then, and carries a key (`swath_service.page_keys`) where its person has a session and went to the page; if
+            not, it runs no script and says how to open it.
+        page
+            What its scripts are told, as JSON in the element ``#page``, beside the key.
         """
+        sandboxed = sandboxed or bool(scripts)
+        keys: PageKeys | None = getattr(request.app.state, "page_keys", None)
+        key = keys.issue(request) if keys and scripts else None
+        nonce = secrets.token_urlsafe(18)
         text = self._environment.get_template(template).render(
             style=f"{style_href}?v={style_digest()}",
             own_style=Markup(style().decode()) if standalone else None,  # noqa: S704 - our file, not somebody's words
-            may_sign_out=hasattr(request.app.state, "browser_sessions") and not sandboxed,
+            may_sign_out=hasattr(request.app.state, "browser_sessions"),
+            sandboxed=sandboxed,
+            scripts=scripts if key else (),
+            scripts_missing=bool(scripts) and key is None,
+            nonce=nonce,
+            page={**(page or {}), "key": key},
             **values,
         )
+        if key:
+            return HTMLResponse(
+                text,
+                status_code=status,
+                headers={**_HEADERS, "Content-Security-Policy": _CSP_SCRIPTS.format(nonce=nonce)},
+            )
         allowed = f"'sha256-{base64.b64encode(hashlib.sha256(style()).digest()).decode()}'" if standalone else "'self'"
         # Links and forms go on, in the same window; scripts there are none.
         more = "; sandbox allow-forms allow-top-navigation" if sandboxed else ""

@@ -17,13 +17,16 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from throttled.asyncio import MemoryStore, RedisStore, Throttled
 from throttled.rate_limiter import per_duration
 
 from swath_service.actor import Actor, ActorKind
+from swath_service.app import RequestId
 from swath_service.errors import Unavailable
 from swath_service.identity import Identity, token_of
+from swath_service.page_keys import PageKeys, is_page_key
 from swath_service.problems import problem
 from swath_service.rate_policies import Policies, PolicySource, RatePolicy
 
@@ -112,11 +115,18 @@ class RateWindows:
 class RateGate:
     """Middleware: counts each request against its caller's policies before anything is done for it.
 
-    Swath's own services and ``…/health`` are exempt. Without a token that the hub knows, the client's address counts.
+    Swath's own services are exempt, and what costs next to nothing and is loaded by pages that send no cookie: addresses
+    that begin with one of `exempt`. Without a token that the hub knows, the client's address counts.
     """
 
     def __init__(
-        self, app: ASGIApp, *, windows: RateWindows, policies: PolicySource, rules: Iterable[RateRule], exempt: str
+        self,
+        app: ASGIApp,
+        *,
+        windows: RateWindows,
+        policies: PolicySource,
+        rules: Iterable[RateRule],
+        exempt: tuple[str, ...],
     ) -> None:
         self._app = app
         self._windows = windows
@@ -125,7 +135,7 @@ class RateGate:
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == self._exempt:
+        if scope["type"] != "http" or scope["path"].startswith(self._exempt):
             await self._app(scope, receive, send)
             return
         states = await self._count(Request(scope))
@@ -161,6 +171,9 @@ class RateGate:
 
     async def _actor(self, request: Request) -> Actor | None:
         token = token_of(request)
+        if token is not None and is_page_key(token):
+            keys: PageKeys | None = getattr(request.app.state, "page_keys", None)
+            token = (keys.hub_token(request, token) if keys else None) or token
         if token is not None:
             identity: Identity = request.app.state.identity
             return await identity.actor_for(token)
@@ -185,10 +198,12 @@ def install_rates(
         windows=windows or RateWindows(),
         policies=policies,
         rules=tuple(rules),
-        exempt=f"{prefix.rstrip('/')}/health",
+        exempt=tuple(f"{prefix.rstrip('/')}/{path}" for path in ("health", "static/", "content/")),
     )
-    # Inside the one that gives each request its id, so that a refusal carries that too, and outside everything else.
-    app.user_middleware.insert(1, gate)
+    # Inside the one that gives each request its id, so that a refusal carries that too, and the one by which pages
+    # without an origin may read it; outside everything else.
+    outside = sum(one.cls in (RequestId, CORSMiddleware) for one in app.user_middleware)
+    app.user_middleware.insert(outside, gate)
 
 
 def policies_of(quotas: Policies) -> PolicySource:

@@ -26,6 +26,12 @@ def _load(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def load() -> Any:
+    """Gives a module beside this file."""
+    return _load
+
+
+@pytest.fixture(scope="session")
 def house(request: pytest.FixtureRequest) -> Any:
     """Makes copies of Swath, with an archive and a kernel environment."""
     return _load("running").house(request.session)

@@ -13,20 +13,24 @@ from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.entity_tags import EntityTags
 from swath_service.identity import Identity
+from swath_service.page_keys import install_page_keys
 
 from swath_marketplace.api import (
     added_value,
     algorithms,
+    assets,
     comparisons,
     dossiers,
     inventories,
     lineage,
     maturity,
+    moderation,
     pages,
     receipts,
     reproductions,
     rounds,
     runs,
+    tickets,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
@@ -63,6 +67,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     # Inside the one that gives each request its id, so that its answer carries that too.
     app.user_middleware.append(Middleware(BodyLimit))
     app.user_middleware.append(Middleware(EntityTags))
+    install_page_keys(app)
     app.state.context = context
     base = prefix.rstrip("/")
 
@@ -80,16 +85,19 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     for router in (
         added_value.router,
         algorithms.router,
+        assets.router,
         comparisons.router,
         dossiers.router,
         inventories.router,
         lineage.router,
         maturity.router,
+        moderation.router,
         pages.router,
         receipts.router,
         reproductions.router,
         rounds.router,
         runs.router,
+        tickets.router,
     ):
         app.include_router(router, prefix=base)
     return app

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 from swath_service.actor import Actor
 from swath_service.forms import FormTokens
 from swath_service.oauth import browser_actor
+from swath_service.tickets import Tickets
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
@@ -18,6 +19,7 @@ from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
+from swath_marketplace.services.moderation_desk import ModerationDesk
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
@@ -38,6 +40,7 @@ class Context:
     version_comparisons: VersionComparisons
     dossiers: Dossiers
     maturity: Maturity
+    moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
     lineages: Lineages
@@ -49,6 +52,7 @@ class Context:
     forms: FormTokens
     shapes: Shapes
     trust: Trust
+    tickets: Tickets = field(default_factory=Tickets)
 
 
 def context_of(request: Request) -> Context:

@@ -10,6 +10,7 @@ STATUSES: dict[type[SwathError], int] = {
     errors.RunRefused: 402,
     errors.VersionExists: 409,
     errors.VersionYanked: 409,
+    errors.VersionRevoked: 409,
     errors.EnvironmentGone: 409,
     errors.NotMature: 409,
     errors.NothingToBenchmark: 409,

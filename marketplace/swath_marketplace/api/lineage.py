@@ -97,6 +97,8 @@ def _node(node: Node) -> dict[str, Any]:
     names = ("algorithm", "version", "digest", "collection", "item", "sha256", "path")
     told |= {name: getattr(node, name) for name in names if getattr(node, name) is not None}
     told["cut"] = node.cut
+    if node.revoked_at:
+        told["revoked"] = {"at": iso(node.revoked_at), "reason": node.revoked_reason}
     if node.run:
         told["run"] = {
             "id": node.run.id,

@@ -82,7 +82,8 @@ def _draw_node(svg: ET.Element, node: Node, place: tuple[int, int], *, is_root: 
     x, y = place
     other = node.kind is NodeKind.RUN and node.run is None
     group = ET.SubElement(svg, "g")
-    _words(group, "title", "\n".join(line for line in (node.title, _second(node), node.digest) if line))
+    revoked = f"revoked since {node.revoked_at:%Y-%m-%d}: {node.revoked_reason}" if node.revoked_at else ""
+    _words(group, "title", "\n".join(line for line in (node.title, _second(node), node.digest, revoked) if line))
     box = {
         "x": str(x),
         "y": str(y),
@@ -90,7 +91,7 @@ def _draw_node(svg: ET.Element, node: Node, place: tuple[int, int], *, is_root: 
         "height": str(_HEIGHT),
         "rx": "6",
         "fill": "#f1f1f1" if other else _FILLS[node.kind],
-        "stroke": "#7d7d7d" if other else _STROKES[node.kind],
+        "stroke": "#b3261e" if revoked else "#7d7d7d" if other else _STROKES[node.kind],
         "stroke-width": "2.5" if is_root else "1",
     }
     ET.SubElement(group, "rect", box | ({"stroke-dasharray": "5 3"} if other else {}))
@@ -107,7 +108,8 @@ def _second(node: Node) -> str:
         if node.run is None:
             return "a run of somebody else"
         ended = f"{node.run.ended_at:%Y-%m-%d %H:%M}" if node.run.ended_at else ""
-        return " ".join(word for word in (node.run.id[:8], node.run.status, ended) if word)
+        told = ("revoked since",) if node.revoked_at else (node.run.status, ended)
+        return " ".join(word for word in (node.run.id[:8], *told) if word)
     if node.kind is NodeKind.SCENE:
         return node.collection or ""
     return f"sha256 {node.sha256[:16]}" if node.sha256 and node.path else "a file"

@@ -47,6 +47,7 @@ def _run_page(request: Request, actor: Actor, services: Context, *, run: Run) ->
         prefix=services.shapes.base,
         viewer=actor.name,
         sandboxed=token is not None,
+        scripts=("maps",),
         run=run,
         receipt=_receipt(actor, services, run) if finished else None,
         lineage=_lineage(actor, services, run) if finished else None,

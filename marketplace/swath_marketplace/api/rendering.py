@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from swath_service.logs import request_id
 from swath_service.pages import Pages
 from swath_service.problems import status_of
 
+from swath_marketplace.api.assets import assets_of, scripts_of
 from swath_marketplace.api.errors import STATUSES
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -27,9 +29,19 @@ def render(
     viewer: str,
     status: int = 200,
     sandboxed: bool = False,
+    scripts: Sequence[str] = (),
+    page: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Response:
-    """A page from `template`; see `swath_service.pages.Pages.render`."""
+    """A page from `template`; see `swath_service.pages.Pages.render`.
+
+    Parameters
+    ----------
+    scripts
+        Names of modules, as in ``marketplace/web/src/pages``.
+    page
+        What these are told, beside where the service is.
+    """
     base = prefix.rstrip("/")
     return _pages().render(
         request,
@@ -37,6 +49,8 @@ def render(
         style_href=f"{base}/static/pages.css",
         status=status,
         sandboxed=sandboxed,
+        scripts=scripts_of(base, *scripts),
+        page={"base": base, "viewer": viewer, "assets": assets_of(base), **(page or {})} if scripts else None,
         base=base,
         hub=base.partition("/services/")[0] + "/hub/home",
         viewer=viewer,

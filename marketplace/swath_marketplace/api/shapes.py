@@ -63,6 +63,8 @@ class Shapes:
             "published_at": iso(version.published_at),
             "yanked_at": iso(version.yanked_at),
             "yank_reason": version.yank_reason,
+            "revoked_at": iso(version.revoked_at),
+            "revoked_reason": version.revoked_reason,
             "links": {
                 "self": here,
                 "notebook": f"{here}/notebook",
@@ -103,6 +105,8 @@ class Shapes:
             "maturity": levels[latest.algorithm_id, latest.digest].value if latest else None,
             "created_at": iso(algorithm.created_at),
             "updated_at": iso(algorithm.updated_at),
+            "hidden_at": iso(algorithm.hidden_at),
+            "hidden_reason": algorithm.hidden_reason,
             "links": {"self": self._algorithm_path(algorithm.owner, algorithm.name)},
         }
         if whole:
@@ -116,6 +120,8 @@ class Shapes:
                     "published_at": iso(version.published_at),
                     "yanked_at": iso(version.yanked_at),
                     "yank_reason": version.yank_reason,
+                    "revoked_at": iso(version.revoked_at),
+                    "revoked_reason": version.revoked_reason,
                 }
                 for version in algorithm.versions
             ]

@@ -23,6 +23,7 @@ from swath_marketplace.bootstrap.ground import lay_ground
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
+from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.receipts import make_trust
 from swath_marketplace.bootstrap.running import local_executor, make_running
 from swath_marketplace.bootstrap.settings import Settings
@@ -107,6 +108,7 @@ def assemble(
         version_comparisons=comparing.versions,
         dossiers=ground.dossiers,
         maturity=maturity,
+        moderation=moderation(ground, running=running),
         rounds=benches.rounds,
         runs=running.runs,
         lineages=lineages(ground.database, runs=running.runs),

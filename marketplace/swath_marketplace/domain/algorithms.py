@@ -1,4 +1,4 @@
-"""An algorithm and its versions. A version never changes; it can only be yanked, with a reason."""
+"""An algorithm and its versions. A version never changes; it can only be yanked or revoked, with a reason."""
 
 from __future__ import annotations
 
@@ -79,6 +79,9 @@ class AlgorithmVersion:
     published_at: datetime
     yanked_at: datetime | None = None
     yank_reason: str | None = None
+    revoked_at: datetime | None = None
+    """Since when it does not run any more. What is revoked is yanked, too."""
+    revoked_reason: str | None = None
 
     @property
     def path(self) -> str:
@@ -104,3 +107,6 @@ class Algorithm:
     """Every version, newest first; empty in a list of algorithms."""
     runs_count: int = 0
     """Runs of all callers, where it was asked for. Their parameters stay theirs."""
+    hidden_at: datetime | None = None
+    """Since when an operator has it hidden from all but its author."""
+    hidden_reason: str | None = None

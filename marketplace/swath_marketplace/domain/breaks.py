@@ -18,6 +18,14 @@ class NoticeKind(StrEnum):
     BENCHMARK_MENDED = "benchmark-mended"
     BENCHMARK_SLOWER = "benchmark-slower"
     BENCHMARK_DEARER = "benchmark-dearer"
+    REVOKED = "revoked"
+    HIDDEN = "hidden"
+    """An algorithm of theirs was hidden, or is shown again."""
+    REPORTED = "reported"
+    ANSWERED = "answered"
+    """A report of theirs has its answer."""
+    REVIEW = "review"
+    """A review of something of theirs, or a reply to theirs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,6 +75,7 @@ def judge(
     declared: Sequence[str],
     found: Collection[str],
     checkpoint: Checkpoint | None = None,
+    stopped_for: ErrorInfo | None = None,
 ) -> Ending:
     """How the run ended.
 
@@ -93,7 +94,11 @@ def judge(
     checkpoint
         What it was asked while it ran. One that was stopped for it, or broke off by itself, ended for its reason; one
         that finished all the same is finished, and one that failed in another way says in which.
+    stopped_for
+        Why others than its caller wanted the end; then nothing is charged for one that was stopped.
     """
+    if stopped_for and cancel_wanted and (end is None or end.reason == "stopped"):
+        return Ending(outcome=RunStatus.ERROR, error=stopped_for, platform_fault=True)
     if end is None:
         if cancel_wanted:
             # Nobody knows what it used, so nothing is charged.

@@ -13,6 +13,10 @@ class VersionYanked(Conflict):
     """The version was yanked; it starts no more runs."""
 
 
+class VersionRevoked(Conflict):
+    """The version was revoked; it does not run any more."""
+
+
 class EnvironmentGone(Conflict):
     """The locked environment that a version was published with is not here any more."""
 

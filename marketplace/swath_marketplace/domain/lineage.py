@@ -85,6 +85,9 @@ class RunFacts:
     parameters: Mapping[str, Any]
     started_at: datetime | None
     ended_at: datetime | None
+    revoked_at: datetime | None = None
+    """When the version that it ran was revoked, before or after it ran."""
+    revoked_reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +124,9 @@ class Node:
     digest: str | None = None
     """Of the version."""
     run: RunFacts | None = None
+    revoked_at: datetime | None = None
+    """Since when the version is revoked; what it made before is what it was."""
+    revoked_reason: str | None = None
     collection: str | None = None
     item: str | None = None
     sha256: str | None = None

@@ -59,6 +59,8 @@ class _Graph:
             version=facts.version,
             digest=facts.digest,
             run=facts if seen else None,
+            revoked_at=facts.revoked_at,
+            revoked_reason=facts.revoked_reason,
         )
 
     def answer(self, root: str, direction: Direction, *, trail: Trail, hidden: int = 0) -> Lineage:

@@ -44,6 +44,7 @@ class CauseCode(StrEnum):
     VERSION_ALTERED = "version-altered"
     """What is stored under the version is not what its digest says."""
     VERSION_YANKED = "version-yanked"
+    VERSION_REVOKED = "version-revoked"
     ENVIRONMENT_GONE = "environment-gone"
     INPUT_GONE = "input-gone"
     INPUT_REPLACED = "input-replaced"

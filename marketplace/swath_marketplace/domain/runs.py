@@ -231,6 +231,8 @@ class Run:
     created_at: datetime
     stage: Stage = Stage.CREATED
     desired: Desired = Desired.FINISHED
+    stopped_for: ErrorInfo | None = None
+    """Why its end is wanted by others than its caller; it is what the run ends with, and nothing is charged."""
     outcome: RunStatus | None = None
     """How it ended; set on leaving `Stage.COLLECTING`, or earlier when it never started."""
     settlement: SettlementKind | None = None

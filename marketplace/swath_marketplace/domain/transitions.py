@@ -154,6 +154,13 @@ def never_started(run: Run, outcome: RunStatus, *, error: ErrorInfo | None = Non
     return _enter(run, Stage.SETTLING, outcome=outcome, error=error, platform_fault=error is not None)
 
 
+def unwanted(run: Run) -> Run:
+    """Its end was wanted before any process of it existed: by its caller, or for a reason that it ends with."""
+    if run.stopped_for is None:
+        return never_started(run, RunStatus.CANCELED)
+    return never_started(run, RunStatus.ERROR, error=run.stopped_for)
+
+
 def settled(run: Run, kind: SettlementKind, *, captured: int, at: datetime, added: int = 0) -> Run:
     """The hold is settled: the end; `added` of what was captured was for the author's added value."""
     terms = replace(run.added_value, paid=added) if run.added_value else None

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion, Environment
 from swath_marketplace.domain.endings import ProcessEnd
-from swath_marketplace.domain.runs import Run
+from swath_marketplace.domain.runs import ErrorInfo, Run
 
 
 class StartFailed(Exception):
@@ -53,6 +53,8 @@ class Package:
     version: AlgorithmVersion
     notebook: bytes
     environment: Environment
+    revoked: ErrorInfo | None = None
+    """Why a run that has not started must not: its version was revoked."""
 
 
 class Executor(Protocol):

@@ -61,6 +61,7 @@ class Collector:
             claim=_claim(report),
             cancel_wanted=run.desired is Desired.CANCELED,
             checkpoint=run.checkpoint,
+            stopped_for=run.stopped_for,
             declared=declared,
             found={output.name for output in outputs},
         )

@@ -211,7 +211,7 @@ class Cashier:
         )
         if run.desired is Desired.CANCELED:
             # The hold was asked for all the same: a call that a crash cut off may have placed it already.
-            return transitions.never_started(run, RunStatus.CANCELED)
+            return transitions.unwanted(run)
         return self._answered(run, answer, at=self._clock())
 
     def settle(self, run: Run) -> Run:

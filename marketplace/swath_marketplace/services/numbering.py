@@ -13,7 +13,7 @@ from swath_service.errors import Invalid
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.catalogue import newest_first, predecessor
-from swath_marketplace.domain.errors import BumpTooSmall, VersionExists, VersionYanked
+from swath_marketplace.domain.errors import BumpTooSmall, VersionExists, VersionRevoked, VersionYanked
 
 #: A first version without a number: what is published is meant to be called.
 _FIRST = "1.0.0"
@@ -33,10 +33,16 @@ def decide(
 
     Raises
     ------
-    Invalid, VersionExists, VersionYanked, BumpTooSmall
+    Invalid, VersionExists, VersionRevoked, VersionYanked, BumpTooSmall
     """
     same = next((version for version in versions if version.digest == made.digest), None)
     if same is not None:
+        if same.revoked_at is not None:
+            raise VersionRevoked(
+                code="version-revoked",
+                message=f"the same content was published as {same.version} and revoked: {same.revoked_reason}",
+                mend="mend what it was revoked for; what was revoked is not published again",
+            )
         if same.yanked_at is not None:
             raise VersionYanked(
                 code="version-yanked",

@@ -18,8 +18,10 @@ from swath_marketplace.domain.catalogue import best
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import EnvironmentGone, VersionYanked
 from swath_marketplace.domain.fairness import Slots
+from swath_marketplace.domain.moderation import revoked_error, stopped_for
 from swath_marketplace.domain.references import AlgorithmReference, parse_reference
 from swath_marketplace.domain.runs import Run
+from swath_marketplace.domain.visibility import viewer_of
 from swath_marketplace.executors.protocol import Package
 from swath_marketplace.services import numbering
 from swath_marketplace.services.reading import Checked, check_notebook
@@ -114,6 +116,17 @@ class Registry:
             self._tell(stored)
         return Published(version=stored, created=created, findings=checked.findings)
 
+    def algorithm(self, actor: Actor, path: str) -> Algorithm:
+        """One algorithm with its versions; how often it ran is not counted.
+
+        Raises
+        ------
+        NotFound
+            Also when it is hidden from the caller.
+        """
+        actor.require(Scope.READ)
+        return self._algorithm(actor, parse_reference(path))
+
     def get(self, actor: Actor, path: str) -> Algorithm:
         """One algorithm with its versions.
 
@@ -122,7 +135,7 @@ class Registry:
         NotFound
         """
         actor.require(Scope.READ)
-        found = self._algorithm(parse_reference(path))
+        found = self._algorithm(actor, parse_reference(path))
         return replace(found, runs_count=self._store.count_runs(found.id))
 
     def search(
@@ -131,7 +144,7 @@ class Registry:
         """A page of algorithms in which every word of `text` occurs, and how many there are in all."""
         actor.require(Scope.READ)
         words = text.replace("\0", " ").split()[:_MOST_WORDS]
-        return self._store.list(words=words, owner=owner, limit=limit, offset=offset)
+        return self._store.list(words=words, owner=owner, viewer=viewer_of(actor), limit=limit, offset=offset)
 
     def version(self, actor: Actor, path: str) -> AlgorithmVersion:
         """The version that ``owner/name@range`` stands for; an exact number finds a yanked one too.
@@ -140,9 +153,12 @@ class Registry:
         ------
         NotFound
         """
+        return self._find(actor, path)[1]
+
+    def _find(self, actor: Actor, path: str) -> tuple[Algorithm, AlgorithmVersion]:
         actor.require(Scope.READ)
         reference = parse_reference(path)
-        algorithm = self._algorithm(reference)
+        algorithm = self._algorithm(actor, reference)
         wanted = _range(reference)
         exact = next((version for version in algorithm.versions if version.version == str(wanted.exact)), None)
         found = exact or best(algorithm.versions, wanted)
@@ -152,16 +168,18 @@ class Registry:
                 message=f"{reference.path} has no version that {reference.range!r} admits",
                 mend="see the versions of the algorithm; a range never finds a yanked one",
             )
-        return found
+        return algorithm, found
 
     def runnable(self, actor: Actor, path: str) -> AlgorithmVersion:
         """The version to run for ``owner/name@range``.
 
         Raises
         ------
-        NotFound, VersionYanked, EnvironmentGone
+        NotFound, VersionRevoked, VersionYanked, EnvironmentGone
         """
-        version = self.version(actor, path)
+        algorithm, version = self._find(actor, path)
+        if version.revoked_at is not None:
+            raise revoked_error(version, algorithm.versions)
         if version.yanked_at is not None:
             raise VersionYanked(
                 code="version-yanked",
@@ -222,7 +240,11 @@ class Registry:
         environment = self._environment_of(version)
         if environment is None:
             raise ArtifactDamaged(f"the environment of {version.path} {version.version} is gone")
-        return Package(version=version, notebook=self._artifacts.read(version.notebook_sha256), environment=environment)
+        revoked = None
+        if version.revoked_at is not None:
+            revoked = stopped_for(version, reason=version.revoked_reason or "", versions=versions)
+        notebook = self._artifacts.read(version.notebook_sha256)
+        return Package(version=version, notebook=notebook, environment=environment, revoked=revoked)
 
     def _tell(self, version: AlgorithmVersion) -> None:
         for listener in self._listeners:
@@ -235,9 +257,9 @@ class Registry:
     def _environment_of(self, version: AlgorithmVersion) -> Environment | None:
         return self._environments.by_lock(version.environment, version.environment_lock_sha256)
 
-    def _algorithm(self, reference: AlgorithmReference) -> Algorithm:
+    def _algorithm(self, actor: Actor, reference: AlgorithmReference) -> Algorithm:
         found = self._store.get(reference.owner, reference.name)
-        if found is None:
+        if found is None or (found.hidden_at is not None and not viewer_of(actor).sees(found.owner)):
             raise NotFound(
                 code="no-such-algorithm",
                 message=f"there is no algorithm {reference.path}",

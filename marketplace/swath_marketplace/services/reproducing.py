@@ -13,7 +13,7 @@ from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.chances import Chance, chances_in
 from swath_marketplace.domain.changes import changed_inputs, merged, named, unexplained
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.errors import EnvironmentGone, RunRefused, VersionYanked
+from swath_marketplace.domain.errors import EnvironmentGone, RunRefused, VersionRevoked, VersionYanked
 from swath_marketplace.domain.origins import OriginInput, inputs_of
 from swath_marketplace.domain.reproductions import (
     Cause,
@@ -161,6 +161,8 @@ class Reproducer:
                 return Cause(code=CauseCode.VERSION_ALTERED, message=told)
             self._registry.notebook(actor, path)
             return self._registry.runnable(actor, path)
+        except VersionRevoked as error:
+            return Cause(code=CauseCode.VERSION_REVOKED, message=f"{error.message}; {error.mend}")
         except VersionYanked as error:
             return Cause(code=CauseCode.VERSION_YANKED, message=error.message)
         except EnvironmentGone as error:

@@ -19,8 +19,10 @@ from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.domain.drift import ScenarioDrift
 from swath_marketplace.domain.errors import NothingToBenchmark, TooManyRounds, VersionYanked
+from swath_marketplace.domain.moderation import revoked_error
 from swath_marketplace.domain.references import parse_reference
 from swath_marketplace.domain.schedule import MOST_A_DAY
+from swath_marketplace.domain.visibility import viewer_of
 from swath_marketplace.services.drifting import Drifts
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.round_clock import RoundClock
@@ -91,7 +93,7 @@ class Rounds:
             The version has no dossier with scenarios.
         TooManyRounds
             The algorithm has had its rounds of a day; operators are not asked.
-        NotFound, Invalid, VersionYanked
+        NotFound, Invalid, VersionRevoked, VersionYanked
         """
         actor.require(Scope.PUBLISH)
         version = self._exact(actor, path)
@@ -99,6 +101,8 @@ class Rounds:
             raise Forbidden(
                 code="not-the-owner", message=f"{version.path} is not yours", mend="ask its author or an operator"
             )
+        if version.revoked_at is not None:
+            raise revoked_error(version, self._registry.algorithm(actor, version.path).versions)
         if version.yanked_at is not None:
             raise VersionYanked(
                 code="version-yanked",
@@ -131,7 +135,7 @@ class Rounds:
         """
         actor.require(Scope.READ)
         order = self._store.order(round_id) if round_id.isalnum() else None
-        if order is None:
+        if order is None or not self._is_shown(actor, order):
             raise NotFound(code="no-such-round", message="there is no such round", mend="see the rounds of a version")
         return self._view(order)
 
@@ -170,7 +174,8 @@ class Rounds:
     ) -> tuple[Sequence[Break], int]:
         """A page of breaks, newest first, and how many there are."""
         actor.require(Scope.READ)
-        return self._breaks.list(include_closed=include_closed, limit=limit, offset=offset, after=after)
+        viewer = viewer_of(actor)
+        return self._breaks.list(include_closed=include_closed, viewer=viewer, limit=limit, offset=offset, after=after)
 
     def picture(self, actor: Actor, round_id: str, *, scenario: str, kind: str, name: str) -> Path:
         """The picture of a difference; `kind` is ``reference`` or ``repeat``.
@@ -209,6 +214,13 @@ class Rounds:
         if found is None:
             raise NotFound(code="no-such-notice", message="there is no such notice of yours", mend="see GET notices")
         return found
+
+    def _is_shown(self, actor: Actor, order: Order) -> bool:
+        try:
+            self._registry.algorithm(actor, order.path)
+        except NotFound:
+            return False
+        return True
 
     def _view(self, order: Order) -> RoundView:
         runs = self._store.runs(order.id) if order.state is not RoundState.WAITING else ()

@@ -103,7 +103,7 @@ class Stepper:
                 asked = self._cashier.ask(run)
                 return self._store.save(asked, keep_lease=asked.stage is not Stage.HELD)
             case Stage.HELD:
-                return self._store.save(transitions.never_started(run, RunStatus.CANCELED))
+                return self._store.save(transitions.unwanted(run))
             case Stage.STARTING:
                 return self._start(run)
             case Stage.RUNNING:
@@ -127,8 +127,12 @@ class Stepper:
         if run.desired is Desired.CANCELED:
             self._executor.stop(run)
             if self._look(run).seen is Seen.NEVER:
-                return self._store.save(transitions.never_started(run, RunStatus.CANCELED))
+                return self._store.save(transitions.unwanted(run))
         package = self._packages.package_of(run)
+        if package.revoked is not None and self._look(run).seen is Seen.NEVER:
+            # It was asked for in the moment in which its version was revoked.
+            self._executor.stop(run)
+            return self._store.save(transitions.never_started(run, RunStatus.ERROR, error=package.revoked))
         try:
             for handle in self._executor.start(run, package):
                 run = self._store.save(transitions.with_handle(run, handle))

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Resources
 from swath_marketplace.domain.catalogue import newest_first
 from swath_marketplace.domain.runs import RunPurpose, Stage
+from swath_marketplace.domain.visibility import ANYBODY, Viewer
 from swath_marketplace.store import tables
 from swath_marketplace.store.database import Database
 
@@ -71,7 +72,13 @@ class AlgorithmStore:
         return count
 
     def list(
-        self, *, words: Sequence[str] = (), owner: str | None = None, limit: int, offset: int
+        self,
+        *,
+        words: Sequence[str] = (),
+        owner: str | None = None,
+        viewer: Viewer = ANYBODY,
+        limit: int,
+        offset: int,
     ) -> tuple[Sequence[Algorithm], int]:
         """A page of algorithms that have a version to offer, latest changed first, and how many there are in all.
 
@@ -79,12 +86,16 @@ class AlgorithmStore:
         ----------
         words
             Each must occur, in whatever case, in owner, name, title, summary or keywords.
+        viewer
+            What is hidden is listed for its author and operators alone.
         """
         table = tables.algorithms
         offered = sa.exists().where(tables.versions.c.algorithm_id == table.c.id, tables.versions.c.yanked_at.is_(None))
         wanted = [offered, *(table.c.search_text.contains(word.lower(), autoescape=True) for word in words)]
         if owner is not None:
             wanted.append(table.c.owner == owner)
+        if (shown := is_shown(viewer)) is not None:
+            wanted.append(shown)
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*wanted)).scalar_one()
             rows = connection.execute(
@@ -171,6 +182,15 @@ class AlgorithmStore:
         return {algorithm_id: newest_first(some) for algorithm_id, some in found.items()}
 
 
+def is_shown(viewer: Viewer) -> sa.ColumnElement[bool] | None:
+    """The condition on ``algorithms`` under which `viewer` sees one; ``None`` where everything is seen."""
+    table = tables.algorithms
+    if viewer.sees_all:
+        return None
+    shown = table.c.hidden_at.is_(None)
+    return sa.or_(shown, table.c.owner == viewer.owner) if viewer.owner else shown
+
+
 def _words(version: AlgorithmVersion) -> dict[str, Any]:
     meta = version.metadata
     title, summary = str(meta.get("title") or version.name), str(meta.get("summary") or "")
@@ -210,6 +230,8 @@ def _version(row: sa.Row[Any]) -> AlgorithmVersion:
         published_at=row.published_at,
         yanked_at=row.yanked_at,
         yank_reason=row.yank_reason,
+        revoked_at=row.revoked_at,
+        revoked_reason=row.revoked_reason,
     )
 
 
@@ -225,4 +247,6 @@ def _algorithm(row: sa.Row[Any], versions: Sequence[AlgorithmVersion], *, all_ve
         updated_at=row.updated_at,
         latest=next((version for version in versions if version.yanked_at is None), None),
         versions=tuple(versions) if all_versions else (),
+        hidden_at=row.hidden_at,
+        hidden_reason=row.hidden_reason,
     )

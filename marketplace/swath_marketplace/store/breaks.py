@@ -11,9 +11,12 @@ from swath_service.cursors import Place
 
 from swath_marketplace.domain.benchmarks import ScenarioResult
 from swath_marketplace.domain.breaks import Break, Changes, Notice, NoticeKind
+from swath_marketplace.domain.visibility import ANYBODY, Viewer
+from swath_marketplace.store.algorithms import is_shown
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.paging import newest_first
 from swath_marketplace.store.round_tables import breaks, notices
+from swath_marketplace.store.tables import algorithms
 
 
 class BreakStore:
@@ -41,10 +44,18 @@ class BreakStore:
             )
 
     def list(
-        self, *, include_closed: bool = False, limit: int, offset: int = 0, after: Place | None = None
+        self,
+        *,
+        include_closed: bool = False,
+        viewer: Viewer = ANYBODY,
+        limit: int,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> tuple[Sequence[Break], int]:
-        """A page of breaks, newest first, and how many there are in all."""
+        """A page of breaks of what `viewer` sees, newest first, and how many there are in all."""
         wanted: list[sa.ColumnElement[bool]] = [] if include_closed else [breaks.c.closed_at.is_(None)]
+        if (shown := is_shown(viewer)) is not None:
+            wanted.append(sa.exists().where(algorithms.c.id == breaks.c.algorithm_id, shown))
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(breaks).where(*wanted)).scalar_one()
             wanted += newest_first(after, breaks.c.opened_at, breaks.c.id)

@@ -22,7 +22,7 @@ from swath_marketplace.domain.lineage import (
 from swath_marketplace.domain.runs import Run
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.lineage_tables import makes, uses
-from swath_marketplace.store.tables import runs
+from swath_marketplace.store.tables import runs, versions
 
 
 def record(connection: sa.Connection, run: Run) -> None:
@@ -144,7 +144,9 @@ def _walked(connection: sa.Connection, walk: sa.CTE, most: int) -> tuple[list[st
 
 def _facts(connection: sa.Connection, ids: Sequence[str]) -> dict[str, RunFacts]:
     names = ("id", "owner", "name", "version", "digest", "caller", "outcome", "parameters", "started_at", "ended_at")
-    rows = connection.execute(sa.select(*(runs.c[name] for name in names)).where(runs.c.id.in_(ids))).all()
+    ran = sa.and_(versions.c.algorithm_id == runs.c.algorithm_id, versions.c.version == runs.c.version)
+    columns = (*(runs.c[name] for name in names), versions.c.revoked_at, versions.c.revoked_reason)
+    rows = connection.execute(sa.select(*columns).select_from(runs.outerjoin(versions, ran)).where(runs.c.id.in_(ids)))
     known = {
         row.id: RunFacts(
             id=row.id,
@@ -156,6 +158,8 @@ def _facts(connection: sa.Connection, ids: Sequence[str]) -> dict[str, RunFacts]
             parameters=row.parameters,
             started_at=row.started_at,
             ended_at=row.ended_at,
+            revoked_at=row.revoked_at,
+            revoked_reason=row.revoked_reason,
         )
         for row in rows
     }

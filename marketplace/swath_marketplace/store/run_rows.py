@@ -58,6 +58,7 @@ def run_of(row: sa.Row[Any]) -> Run:
         created_at=row.created_at,
         stage=Stage(row.stage),
         desired=Desired(row.desired),
+        stopped_for=ErrorInfo.from_dict(row.stopped_for) if row.stopped_for else None,
         outcome=RunStatus(row.outcome) if row.outcome else None,
         settlement=SettlementKind(row.settlement) if row.settlement else None,
         handles=row.handles,

@@ -25,7 +25,10 @@ class AlgorithmRow(Base, table=True):
     """An author's name for a thing; its words follow the latest version."""
 
     __tablename__ = "algorithms"
-    __table_args__ = (sa.UniqueConstraint("owner", "name", name="uq_algorithms_owner_name"),)
+    __table_args__ = (
+        sa.UniqueConstraint("owner", "name", name="uq_algorithms_owner_name"),
+        sa.CheckConstraint("(hidden_at IS NULL) = (hidden_reason IS NULL)", name="ck_algorithms_hidden"),
+    )
 
     id: str = Field(primary_key=True)
     owner: str
@@ -36,15 +39,21 @@ class AlgorithmRow(Base, table=True):
     search_text: str
     created_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
     updated_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
+    hidden_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    hidden_reason: str | None = None
 
 
 class VersionRow(Base, table=True):
-    """A version. Triggers of the first migration refuse every update but a yank, and every deletion."""
+    """A version. Triggers refuse every update but a yank and a revocation, each once, and every deletion."""
 
     __tablename__ = "versions"
     __table_args__ = (
         sa.UniqueConstraint("algorithm_id", "digest", name="uq_versions_digest"),
         sa.CheckConstraint("(yanked_at IS NULL) = (yank_reason IS NULL)", name="ck_versions_yank"),
+        sa.CheckConstraint(
+            "(revoked_at IS NULL) = (revoked_reason IS NULL) AND (revoked_at IS NULL OR yanked_at IS NOT NULL)",
+            name="ck_versions_revoked",
+        ),
     )
 
     algorithm_id: str = Field(primary_key=True, foreign_key="algorithms.id")
@@ -59,6 +68,8 @@ class VersionRow(Base, table=True):
     published_at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))
     yanked_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
     yank_reason: str | None = None
+    revoked_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    revoked_reason: str | None = None
 
 
 class RunRow(Base, table=True):
@@ -86,6 +97,27 @@ class RunRow(Base, table=True):
         sa.Index("ix_runs_version_ended", "algorithm_id", "digest", "ended_at"),
         sa.Index("ix_runs_kept_until", "stage", "results_expired_at", "kept_until"),
         sa.Index("ix_runs_expired", "results_cleared_at", "results_expired_at"),
+        # Dashboards read these alone, without the rows.
+        sa.Index(
+            "ix_runs_use", "algorithm_id", "created_at", "caller", "purpose", "version", "outcome", "platform_fault"
+        ),
+        sa.Index(
+            "ix_runs_ended",
+            "ended_at",
+            "algorithm_id",
+            "version",
+            "outcome",
+            "platform_fault",
+            "purpose",
+            "cost_millicredits",
+        ),
+        sa.Index(
+            "ix_runs_failed",
+            "algorithm_id",
+            "ended_at",
+            sqlite_where=sa.text("outcome = 'error'"),
+            postgresql_where=sa.text("outcome = 'error'"),
+        ),
     )
 
     id: str = Field(primary_key=True)
@@ -102,6 +134,7 @@ class RunRow(Base, table=True):
     quote_millicredits: int = Field(sa_column=sa.Column(sa.BigInteger, nullable=False))
     stage: str
     desired: str
+    stopped_for: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
     outcome: str | None = None
     settlement: str | None = None
     handles: dict[str, Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))

@@ -93,7 +93,9 @@ def test_a_run_ends_truthfully(stack: Any, case: str) -> None:
     after = stack.client("bob", service="quota").get("wallet").json()
     assert before["balance"] - after["balance"] == run["cost_millicredits"]
     # On a quick machine a second of CPU rounds to nothing beside the fee, so the price is reckoned, not guessed.
-    assert run["cost_millicredits"] == price_quantities(load_prices().lists[-1], run["usage"], batch=True)
+    used = run["usage"]
+    used["memory_mb_seconds"] = used["memory_mb"] * used["wall_seconds"]
+    assert run["cost_millicredits"] == price_quantities(load_prices().lists[-1], used, batch=True)
     assert 2000 <= run["cost_millicredits"] <= run["quote_millicredits"]
     assert (run["usage"]["cpu_seconds"] > 0) == measured
     assert _left_behind(run["id"]) == []

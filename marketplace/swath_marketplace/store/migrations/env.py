@@ -14,6 +14,7 @@ for module in (
     "dossier_tables",
     "keeping_tables",
     "lineage_tables",
+    "moderation_tables",
     "receipt_tables",
     "reproduction_tables",
     "round_tables",

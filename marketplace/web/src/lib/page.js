@@ -1,0 +1,66 @@
+// What this page was told, and the way to its service: the key goes in a header, no cookie is sent or wanted.
+
+/** @type {{base: string, key: string, viewer: string, assets: Record<string, string>}} */
+export const page = JSON.parse(document.getElementById("page")?.textContent ?? "{}");
+
+/** A refusal of the service, as its problem document tells it. */
+export class Refused extends Error {
+  constructor(status, problem) {
+    super(problem.detail ?? problem.title ?? `the service answered ${status}`);
+    this.status = status;
+    this.code = problem.code ?? "";
+    this.mend = problem.mend ?? "";
+    this.findings = Array.isArray(problem.findings) ? problem.findings : [];
+    this.problem = problem;
+  }
+}
+
+/** Headers with the key of this page. */
+export function authority(headers = {}) {
+  return { Authorization: `Bearer ${page.key}`, ...headers };
+}
+
+/** The address of `path` below the service; a whole path stays as it is. */
+export function address(path) {
+  return path.startsWith("/") ? path : `${page.base}/${path}`;
+}
+
+/**
+ * One request to the service.
+ * @throws {Refused} with what the service says is wrong.
+ */
+export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
+  const answer = await fetch(address(path), {
+    method,
+    signal,
+    credentials: "omit",
+    cache: "no-store",
+    headers: authority({
+      Accept: "application/json",
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...headers,
+    }),
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (answer.ok) return answer;
+  let problem = {};
+  try {
+    problem = await answer.json();
+  } catch {
+    // Not a problem document: the status has to do.
+  }
+  throw new Refused(answer.status, problem);
+}
+
+/** The JSON that the service answers. */
+export async function askJson(path, options) {
+  const answer = await ask(path, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** What to tell a person of an error. */
+export function told(error) {
+  if (error instanceof Refused) return error.mend ? `${error.message}. ${error.mend}` : error.message;
+  if (error instanceof TypeError) return "The service does not answer. Look at your connection, then try again.";
+  return String(error?.message ?? error);
+}

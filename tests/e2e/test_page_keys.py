@@ -1,0 +1,162 @@
+"""Pages with scripts in a real browser: their own act by the page's key, and no script of another page gets at it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from swath_marketplace.executors.fake import FakeExecutor, finishing
+from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.testing import PREFIX, make_world, notebook, write_environment
+from swath_marketplace.services.runs import RunRequest
+from swath_service.actor import Scope
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, load: Any) -> Iterator[Any]:
+    data: Path = tmp_path_factory.mktemp("pages")
+    write_environment(data, python=sys.executable)
+    executor = FakeExecutor(RunFolders(data / "marketplace" / "runs"), script=finishing(outputs={"double": b"6"}))
+    world = make_world(data, executor=executor, slots_cpus=4, slots_memory_mb=8192)
+    with load("pages_stack").serving(world) as made:
+        yield made
+    world.made.database.dispose()
+
+
+@pytest.fixture(scope="module")
+def run_id(stack: Any) -> str:
+    ada = stack.world.identity.actors["ada"]
+    stack.world.registry.publish(ada, notebook(), version="1.0.0")
+    run, _ = stack.world.runs.create(ada, RunRequest(algorithm="ada/double@^1", parameters={}))
+    return str(stack.world.look_until(run.id).id)
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    context = chromium.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_its_own_script_acts_by_its_key(stack: Any, page: Any, run_id: str) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.goto(stack.at(f"runs/{run_id}"))
+    found = page.evaluate(
+        """async (path) => {
+            const { key, base } = JSON.parse(document.getElementById('page').textContent);
+            const ask = (headers) => fetch(`${base}/${path}`, { headers, credentials: 'include' })
+                .then((answer) => answer.status, () => 'refused');
+            return { origin: self.origin, key: key.slice(0, 11), with: await fetch(`${base}/${path}`,
+                { headers: { Authorization: `Bearer ${key}` } }).then((answer) => answer.status),
+                cookie: await ask({}), style: getComputedStyle(document.querySelector('.top')).borderBottomStyle };
+        }""",
+        f"runs/{run_id}",
+    )
+    assert found == {"origin": "null", "key": "swath-page-", "with": 200, "cookie": "refused", "style": "solid"}
+    assert not [said for said in complaints if "Content Security" in said], complaints
+
+
+GETS = """
+    async ({ base, path }) => {
+        const told = {};
+        const key = (text) => (text.match(/swath-page-[\\w-]+/) ?? ['none'])[0];
+        told.fetch = key(await (await fetch(`${base}${path}`, { headers: { Accept: 'text/html' } })).text());
+        const frame = document.createElement('iframe');
+        frame.src = `${base}${path}`;
+        document.body.append(frame);
+        await new Promise((done) => { frame.onload = done; setTimeout(done, 2000); });
+        try { told.frame = key(frame.contentDocument.documentElement.outerHTML); } catch (error) { told.frame = error.name; }
+        const opened = window.open(`${base}${path}`);
+        await new Promise((done) => setTimeout(done, 1500));
+        try { told.opened = key(opened.document.documentElement.outerHTML); } catch (error) { told.opened = error.name; }
+        const object = await fetch(`${base}${path}`, { mode: 'same-origin' });
+        told.same = key(await object.text());
+        return told;
+    }
+"""
+
+
+def test_a_lab_servers_page_gets_no_key(stack: Any, page: Any, run_id: str) -> None:
+    page.goto(stack.at(f"runs/{run_id}"))
+    page.goto(f"{stack.url}/user/eve/")
+    page.context.grant_permissions([])
+    told = page.evaluate(GETS, {"base": PREFIX, "path": f"runs/{run_id}"})
+    assert told["fetch"] == "none"
+    assert told["same"] == "none"
+    assert told["frame"] in {"none", "TypeError", "SecurityError"}
+    assert told["opened"] == "SecurityError"
+
+
+WORKER = """
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', (event) => event.waitUntil(Promise.all([
+    self.registration.navigationPreload.enable(), self.clients.claim()])));
+const found = [];
+const tell = (kind, text) => found.push(`${kind}:${(text.match(/swath-page-/) ?? ['none'])[0]}`);
+self.addEventListener('message', (event) => event.source.postMessage(found));
+self.addEventListener('fetch', (event) => {
+    if (event.request.mode !== 'navigate' || !event.request.url.includes('/runs/')) return;
+    event.respondWith((async () => {
+        const preload = await event.preloadResponse;
+        if (preload) tell('preload', await preload.clone().text());
+        const passed = await fetch(event.request);
+        tell('passed', await passed.clone().text());
+        tell('copied', await (await fetch(event.request.url, { headers: event.request.headers })).text());
+        return passed;
+    })());
+});
+"""
+
+
+def test_a_service_worker_in_between_gets_no_key(stack: Any, page: Any, run_id: str) -> None:
+    stack.evil["worker.js"] = ("text/javascript", WORKER)
+    page.goto(stack.at(f"runs/{run_id}"))
+    page.goto(f"{stack.url}/user/eve/")
+    page.evaluate("""async () => {
+        await navigator.serviceWorker.register('/user/eve/worker.js', { scope: '/' });
+        await navigator.serviceWorker.ready;
+    }""")
+    page.goto(stack.at(f"runs/{run_id}"))
+    assert "opened in a way that lets none of its scripts run" in page.text_content("main")
+    page.goto(f"{stack.url}/user/eve/")
+    found = page.evaluate("""() => new Promise((done) => {
+        navigator.serviceWorker.addEventListener('message', (event) => done(event.data));
+        navigator.serviceWorker.controller.postMessage('what');
+    })""")
+    assert found, "the worker saw nothing"
+    assert set(found) == {"preload:none", "passed:none", "copied:none"}
+
+
+def test_scripts_of_users_do_not_run_in_it(stack: Any, page: Any, run_id: str) -> None:
+    stack.evil["lib.js"] = ("text/javascript", "globalThis.owned = true")
+    page.goto(stack.at(f"runs/{run_id}"))
+    owned = page.evaluate("""async () => {
+        const script = document.createElement('script');
+        document.body.insertAdjacentElement('beforeend', script);
+        try { script.src = '/user/eve/lib.js'; } catch (error) { return error.name; }
+        await new Promise((done) => setTimeout(done, 500));
+        return String(globalThis.owned);
+    }""")
+    assert owned == "TypeError"
+    assert page.evaluate("() => { try { document.body.innerHTML = '<b>'; } catch (error) { return error.name; } }") == (
+        "TypeError"
+    )
+
+
+def test_signing_out_ends_the_key(stack: Any, page: Any, run_id: str) -> None:
+    page.goto(stack.at(f"runs/{run_id}"))
+    status = """async (path) => {
+        const { key, base } = JSON.parse(document.getElementById('page').textContent);
+        return (await fetch(`${base}/${path}`, { headers: { Authorization: `Bearer ${key}` } })).status;
+    }"""
+    assert page.evaluate(status, "runs") == 200
+    answer = page.context.request.post(stack.at("logout"), max_redirects=0)
+    assert answer.status == 303
+    assert page.evaluate(status, "runs") == 401
+    assert Scope.READ.value in stack.world.identity.actors["ada"].scopes
