@@ -35,6 +35,7 @@ from swath_marketplace.api import (
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.limits import BodyLimit
+from swath_marketplace.api.openapi import install_openapi
 
 
 class Worker(Protocol):
@@ -100,4 +101,5 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         tickets.router,
     ):
         app.include_router(router, prefix=base)
+    install_openapi(app, base)
     return app

@@ -20,9 +20,7 @@ def show_result(
 ) -> dict[str, Any]:
     """An address at which one output can be shown in a frame of a page, by itself, for ten minutes."""
     output, path = services.runs.result(actor, run_id, name)
-    href = services.tickets.issue(
-        services.shapes.base, path, media_type=output.media_type, name=filename_of(output)
-    )
+    href = services.tickets.issue(services.shapes.base, path, media_type=output.media_type, name=filename_of(output))
     return {"href": href, "expires_seconds": TICKET_SECONDS}
 
 
