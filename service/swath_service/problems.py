@@ -81,7 +81,10 @@ def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:
         code = {404: "no-such-address", 405: "method-not-allowed"}.get(error.status_code, "http-error")
-        return problem(status=error.status_code, code=code, title=code.replace("-", " "), detail=str(error.detail))
+        # Those of a 405 say which methods there are.
+        headers = {name: value for name, value in (error.headers or {}).items() if name.lower() != "www-authenticate"}
+        title, detail = code.replace("-", " "), str(error.detail)
+        return problem(status=error.status_code, code=code, title=title, detail=detail, headers=headers)
 
     @app.exception_handler(Exception)
     async def _unforeseen(_: Request, error: Exception) -> JSONResponse:
