@@ -24,6 +24,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "chaos"), str(ROOT / "tests")]
+from fair_queue import bench_fair  # noqa: E402 - as below
 from inputs_watch import bench_inputs  # noqa: E402 - as below
 from ledger_rates import bench_ledger  # noqa: E402 - it uses the tests' own modules, found through the line above
 from lineage_walks import bench_lineage  # noqa: E402 - so does this
@@ -134,18 +135,25 @@ def main() -> None:
         quotes()
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parts = ["runs", "holds", "inputs", "lineage", "receipts"]
+    parts = ["runs", "fair", "holds", "inputs", "lineage", "receipts"]
     parser.add_argument("only", nargs="?", choices=parts, help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
     parser.add_argument("--ledger-rounds", type=int, default=3)
     parser.add_argument("--receipts", type=int, default=300, help="how many receipts are issued on each database")
     data = Path(os.environ.get("SWATH_DATA", ROOT / ".swath" / "data"))
+    parser.add_argument("--runs", type=int, default=1000, help="how many runs are queued for `fair`")
     parser.add_argument("--python", type=Path, default=data / "environments" / "eo" / "bin" / "python")
     options = parser.parse_args()
     say.print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     if options.only in (None, "runs"):
         bench_runs(options.python.absolute(), rounds=options.rounds)
+    if options.only == "fair":
+        # A quarter of an hour, so not among those that run without being named.
+        content = notebook("trivial", NOTEBOOKS["trivial"])
+        content["metadata"]["swath"]["resources"]["cpus"] = 1
+        python = options.python.absolute()
+        bench_fair(say, python=python, notebook=content, algorithm="bench-trivial", runs=options.runs)
     if options.only in (None, "inputs"):
         bench_inputs(say, python=options.python.absolute(), rounds=options.rounds)
     if options.only in (None, "holds"):

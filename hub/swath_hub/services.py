@@ -19,8 +19,8 @@ from swath_hub.state import State
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "PROJ_DATA", "GDAL_DATA")
 
 #: What a browser's session may do at a service's pages: read, with the cookie. An operator's may also read what is
-#: others'. Forms and scripts of the marketplace's pages act for their person, by an authority that no other page's script
-#: can get at (`swath_service.forms`, `swath_service.page_keys`).
+#: others'. Forms and scripts of the marketplace's pages act for their person, by an authority that no other page's
+#: script can get at (`swath_service.forms`, `swath_service.page_keys`).
 _PAGE_SCOPES = {
     "quota": [Scope.READ.value, Scope.OVERSEE.value],
     "marketplace": [Scope.READ.value, Scope.EXECUTE.value, Scope.PUBLISH.value],

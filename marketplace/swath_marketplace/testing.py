@@ -165,8 +165,11 @@ class World:
         assert found is not None
         return found
 
-    def prove(self, path: str, level: MaturityLevel) -> None:
-        """Have the version ``owner/name@version`` assessed as if its evidence earned `level`, until a real one is."""
+    def prove(self, path: str, level: MaturityLevel, *, fresh_days: int | None = None) -> None:
+        """Have the version ``owner/name@version`` assessed as if its evidence earned `level`, until a real one is.
+
+        With `fresh_days` it loses the level so many days from now.
+        """
         version = self.registry.version(user("ada"), path)
         criteria, now = shipped_criteria(), datetime.now(UTC)
         results = tuple(
@@ -191,7 +194,7 @@ class World:
                 criteria_sha256=criteria.sha256,
                 cause=Cause.ROUND,
                 results=results,
-                fresh_days={},
+                fresh_days={} if fresh_days is None else {level: fresh_days},
                 green_at=now,
                 at=now,
             )

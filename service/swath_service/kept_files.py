@@ -58,7 +58,7 @@ class KeptFile(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = Headers(scope=scope)
-        if matches(asked.get("if-none-match"), self.headers["etag"]):
+        if scope["method"] in {"GET", "HEAD"} and matches(asked.get("if-none-match"), self.headers["etag"]):
             del self.headers["content-type"]
             await _answer(send, 304, self.headers)
             return

@@ -1,10 +1,11 @@
 """Pages with scripts: an authority for one page, which no script of another page can get at.
 
-A session's cookie only reads (`swath_service.oauth`): all users share an origin, and a Lab server's page may run anybody's
-script. A page whose own scripts act has an origin of its own (``Pages.render(scripts=…)``), where no cookie counts; it
-carries a key that stands for its person's session. The key is given only to a browser that goes to the page
-(`swath_service.navigation`), never to a script that fetches it, and its answer can be read by no other page. The scripts
-send it as ``Authorization: Bearer swath-page-…`` and are, to the service, an other origin: hence CORS, without credentials.
+A session's cookie only reads (`swath_service.oauth`): all users share an origin, and a Lab server's page may run
+anybody's script. A page whose own scripts act has an origin of its own (``Pages.render(scripts=…)``), where no cookie
+counts; it carries a key that stands for its person's session. The key is given only to a browser that goes to the page
+(`swath_service.navigation`), never to a script that fetches it, and its answer can be read by no other page. The
+scripts send it as ``Authorization: Bearer swath-page-…`` and are, to the service, another origin: hence CORS, without
+credentials.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ class RateWindows:
 class RateGate:
     """Middleware: counts each request against its caller's policies before anything is done for it.
 
-    Swath's own services are exempt, and what costs next to nothing and is loaded by pages that send no cookie: addresses
-    that begin with one of `exempt`. Without a token that the hub knows, the client's address counts.
+    Swath's own services are exempt, and what costs next to nothing and is loaded by pages that send no cookie:
+    addresses that begin with one of `exempt`. Without a token that the hub knows, the client's address counts.
     """
 
     def __init__(
@@ -202,7 +202,8 @@ def install_rates(
     )
     # Inside the one that gives each request its id, so that a refusal carries that too, and the one by which pages
     # without an origin may read it; outside everything else.
-    outside = sum(one.cls in (RequestId, CORSMiddleware) for one in app.user_middleware)
+    classes: list[object] = [one.cls for one in app.user_middleware]
+    outside = classes.count(RequestId) + classes.count(CORSMiddleware)
     app.user_middleware.insert(outside, gate)
 
 

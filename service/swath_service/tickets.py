@@ -1,7 +1,7 @@
 """What users made, shown in a frame: under a name that nobody can guess, for a while, with nothing in it able to act.
 
-A page with scripts has no origin (`swath_service.page_keys`), so a frame in it sends no cookie: a ticket stands for one file
-that its person may see.
+A page with scripts has no origin (`swath_service.page_keys`), so a frame in it sends no cookie: a ticket stands for one
+file that its person may see.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from swath_marketplace.executors.fake import FakeExecutor, finishing
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.testing import PREFIX, make_world, notebook, write_environment
 from swath_marketplace.services.runs import RunRequest
+from swath_marketplace.testing import PREFIX, make_world, notebook, write_environment
 from swath_service.actor import Scope
 
 pytestmark = pytest.mark.e2e
@@ -71,10 +71,13 @@ GETS = """
         frame.src = `${base}${path}`;
         document.body.append(frame);
         await new Promise((done) => { frame.onload = done; setTimeout(done, 2000); });
-        try { told.frame = key(frame.contentDocument.documentElement.outerHTML); } catch (error) { told.frame = error.name; }
+        const of = (page) => {
+            try { return key(page().documentElement.outerHTML); } catch (error) { return error.name; }
+        };
+        told.frame = of(() => frame.contentDocument);
         const opened = window.open(`${base}${path}`);
         await new Promise((done) => setTimeout(done, 1500));
-        try { told.opened = key(opened.document.documentElement.outerHTML); } catch (error) { told.opened = error.name; }
+        told.opened = of(() => opened.document);
         const object = await fetch(`${base}${path}`, { mode: 'same-origin' });
         told.same = key(await object.text());
         return told;

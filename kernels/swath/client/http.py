@@ -124,6 +124,18 @@ class Api:
             self._sleep(pause * _spread())
         raise AssertionError("unreachable")  # pragma: no cover
 
+    def send(
+        self, path: str, content: Callable[[], Iterator[bytes]], *, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """POST a body piece by piece, once; raises as `request` does."""
+        timeout = httpx.Timeout(300.0, connect=5.0)
+        try:
+            response = self._http.post(path, content=content(), headers=headers, timeout=timeout)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        self.check(response)
+        return response
+
     def pause(self, attempt: int) -> None:
         """Wait before attempt `attempt` + 2 of something that broke half-way."""
         self._sleep(PAUSES[min(attempt, len(PAUSES) - 1)] * _spread())

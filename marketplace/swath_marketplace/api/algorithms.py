@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from swath_marketplace.api.bodies import PublishBody, ValidateBody, YankBody
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Services
 
 router = APIRouter(tags=["algorithms"])
 
@@ -53,22 +53,6 @@ def publish(body: PublishBody, response: Response, actor: Caller, services: Serv
         response.status_code = 200
     response.headers["Location"] = shaped["links"]["self"]
     return {**shaped, "findings": list(published.findings)}
-
-
-@router.get("/algorithms")
-def search(
-    actor: Caller,
-    services: Services,
-    *,
-    q: Annotated[str, Query(max_length=200)] = "",
-    owner: Annotated[str | None, Query(max_length=128, pattern=r"^[^\x00]*$")] = None,
-    limit: Limit = 50,
-    offset: Offset = 0,
-) -> dict[str, Any]:
-    """Algorithms in which every word of `q` occurs."""
-    found, total = services.registry.search(actor, text=q, owner=owner, limit=limit, offset=offset)
-    items = services.shapes.algorithms(found)
-    return services.shapes.page("algorithms", items, total=total, limit=limit, offset=offset)
 
 
 @router.get("/algorithms/{owner}/{name}")

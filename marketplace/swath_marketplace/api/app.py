@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from swath_service.app import create_app
 from swath_service.entity_tags import EntityTags
 from swath_service.identity import Identity
 from swath_service.page_keys import install_page_keys
+from swath_service.pages import wants_html
 
 from swath_marketplace.api import (
+    account,
     added_value,
     algorithms,
     assets,
@@ -25,12 +27,15 @@ from swath_marketplace.api import (
     lineage,
     maturity,
     moderation,
+    ogc,
     pages,
     receipts,
     reproductions,
     rounds,
     runs,
+    search,
     tickets,
+    webhooks,
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
@@ -66,11 +71,11 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         lifespan=lifespan,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
-    app.user_middleware.append(Middleware(BodyLimit))
+    base = prefix.rstrip("/")
+    app.user_middleware.append(Middleware(BodyLimit, streamed=frozenset({f"{base}/account/imports"})))
     app.user_middleware.append(Middleware(EntityTags))
     install_page_keys(app)
     app.state.context = context
-    base = prefix.rstrip("/")
 
     @app.get(f"{base}/health", tags=["health"])
     async def health() -> dict[str, str]:
@@ -78,12 +83,15 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         return {"status": "ok"}
 
     @app.get(f"{base}/", tags=["about"])
-    async def about(actor: Caller) -> dict[str, object]:
-        """What this is, who you are here, and where to go on."""
+    async def about(request: Request, actor: Caller) -> Any:
+        """What this is, who you are here, and where to go on; for browsers the catalogue."""
+        if wants_html(request):
+            return await run_in_threadpool(search.catalogue_page, request, actor, context)
         doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
+        account.router,
         added_value.router,
         algorithms.router,
         assets.router,
@@ -93,12 +101,15 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         lineage.router,
         maturity.router,
         moderation.router,
+        ogc.router,
         pages.router,
         receipts.router,
         reproductions.router,
         rounds.router,
         runs.router,
+        search.router,
         tickets.router,
+        webhooks.router,
     ):
         app.include_router(router, prefix=base)
     install_openapi(app, base)

@@ -63,6 +63,14 @@ class ReviewBody(_Body):
     """What was looked at, and why the verdict is what it is."""
 
 
+class RunWebhookBody(_Body):
+    """Who is to be told of this run."""
+
+    url: str = Field(min_length=1, max_length=2000)
+    """Where messages are posted: https, to an address of the open internet."""
+    events: list[str] = Field(default=["run.start", "run.end"], min_length=1, max_length=20)
+
+
 class RunBody(_Body):
     """A run to start."""
 
@@ -71,6 +79,8 @@ class RunBody(_Body):
     parameters: dict[str, Any] = Field(default_factory=dict)
     budget_millicredits: int | None = Field(default=None, ge=1, le=2**53, strict=True)
     """The most that the run may cost: it caps what is held."""
+    webhook: RunWebhookBody | None = None
+    """Where to tell of this run; the answer holds the secret that the messages are signed with."""
 
 
 class KeyReasonBody(_Body):

@@ -16,17 +16,21 @@ from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.exit.doors import ExitDoors
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.moderation_desk import ModerationDesk
+from swath_marketplace.services.ogc import OgcServices
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
 from swath_marketplace.services.runs import Runs
+from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.services.version_comparisons import VersionComparisons
+from swath_marketplace.services.webhooks import Webhooks
 from swath_marketplace.store.runs import RunStore
 
 
@@ -43,6 +47,7 @@ class Context:
     moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
+    ogc: OgcServices
     lineages: Lineages
     reproductions: Reproductions
     run_store: RunStore
@@ -50,8 +55,13 @@ class Context:
     events: EventLogs
     inventories: Inventories
     forms: FormTokens
+    searches: Searches
     shapes: Shapes
     trust: Trust
+    exits: ExitDoors
+    webhooks: Webhooks
+    wait_seconds: float
+    """The longest that an answer waits for the end of a run."""
     tickets: Tickets = field(default_factory=Tickets)
 
 

@@ -12,14 +12,22 @@ class BodyLimit:
     """Answers 413 to a body over `max_bytes`, whatever its ``Content-Length`` says, before anything reads it.
 
     The body is gathered here, which bounds it: handlers would gather it anyway.
+
+    Parameters
+    ----------
+    streamed
+        Paths whose handlers take a body piece by piece, and bound it themselves.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_bytes: int = MAX_BODY_BYTES, streamed: frozenset[str] = frozenset()
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"}:
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD"} or scope["path"] in self._streamed:
             await self._app(scope, receive, send)
             return
         body = await self._gather(scope, receive)

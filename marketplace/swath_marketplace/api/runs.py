@@ -16,7 +16,10 @@ from swath_marketplace.api.context import Caller, RunId, Services
 from swath_marketplace.api.downloads import download_of
 from swath_marketplace.api.pages import run_page
 from swath_marketplace.api.paging import AT_AND_ID, Page
+from swath_marketplace.api.preferences import Preferences, waited_for
 from swath_marketplace.api.stream import Place, follow
+from swath_marketplace.api.webhooks import topics_of
+from swath_marketplace.domain.hooks import Callback
 from swath_marketplace.domain.runs import RunStatus
 from swath_marketplace.services.runs import RunRequest
 
@@ -25,33 +28,41 @@ router = APIRouter(tags=["runs"])
 _PING_SECONDS = 15
 
 
-@router.post("/runs", status_code=201)
-def create(
+@router.post("/runs", status_code=201, responses={200: {}, 202: {}})
+async def create(
+    request: Request,
     body: RunBody,
     response: Response,
+    *,
     actor: Caller,
     services: Services,
     idempotency_key: Annotated[str | None, Header(max_length=400)] = None,
+    prefer: Annotated[list[str] | None, Header()] = None,
 ) -> dict[str, Any]:
-    """Start a run: 201 a new one, 200 the one that the same key and request made before."""
-    request = RunRequest(
-        algorithm=body.algorithm, parameters=body.parameters, budget_millicredits=body.budget_millicredits
-    )
-    run, created = services.runs.create(actor, request, key=idempotency_key)
-    shaped = services.shapes.run(run)
+    """Start a run: 201 a new one, 200 the one that the same key and request made before.
+
+    ``Prefer: wait=n`` answers with the run's end when that comes within n seconds; with that, or with
+    ``Prefer: respond-async``, a run that goes on is answered with 202, ``Location`` and ``Retry-After``.
+    """
+    preferences = Preferences.parse(prefer or (), most=services.wait_seconds)
+    run, created = await run_in_threadpool(services.runs.create, actor, _asked(body), key=idempotency_key)
+    run = await waited_for(request, services, run, seconds=preferences.wait or 0)
+    shaped = await run_in_threadpool(services.shapes.run, run)
     if not created:
         response.status_code = 200
     response.headers["Location"] = shaped["links"]["self"]
+    preferences.mark(response, run)
+    if body.webhook:
+        webhook_id, secret = services.webhooks.of_run(run.id)
+        response.headers["Cache-Control"] = "no-store"
+        shaped["webhook"] = {"id": webhook_id, "secret": secret}
     return shaped
 
 
 @router.post("/quotes")
 def quote(body: RunBody, actor: Caller, services: Services) -> dict[str, Any]:
     """What a run would cost and take; the body is that of a run. Nothing is held."""
-    request = RunRequest(
-        algorithm=body.algorithm, parameters=body.parameters, budget_millicredits=body.budget_millicredits
-    )
-    version, offer = services.runs.quote(actor, request)
+    version, offer = services.runs.quote(actor, _asked(body))
     return services.shapes.offer(version, offer)
 
 
@@ -134,3 +145,13 @@ def results(run_id: RunId, actor: Caller, services: Services) -> list[dict[str, 
 def result(run_id: RunId, name: Annotated[str, Path(max_length=64)], actor: Caller, services: Services) -> Response:
     """The bytes of one output, or parts of them; 304 to who has them: their sha256 is the entity tag."""
     return download_of(*services.runs.result(actor, run_id, name))
+
+
+def _asked(body: RunBody) -> RunRequest:
+    hook = body.webhook
+    return RunRequest(
+        algorithm=body.algorithm,
+        parameters=body.parameters,
+        budget_millicredits=body.budget_millicredits,
+        callbacks=(Callback(url=hook.url, topics=topics_of(hook.events, field="webhook.events")),) if hook else (),
+    )

@@ -19,28 +19,39 @@ from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.bootstrap.benchmarks import benchmarks
 from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
+from swath_marketplace.bootstrap.exit import Exit, exits
 from swath_marketplace.bootstrap.ground import lay_ground
+from swath_marketplace.bootstrap.hooks import Hooks, make_hooks
 from swath_marketplace.bootstrap.inputs import observers_of
 from swath_marketplace.bootstrap.lineage import lineages, reproducing
 from swath_marketplace.bootstrap.maturity import assessing
 from swath_marketplace.bootstrap.moderation import moderation
+from swath_marketplace.bootstrap.ogc import ogc_services
 from swath_marketplace.bootstrap.receipts import make_trust
-from swath_marketplace.bootstrap.running import local_executor, make_running
+from swath_marketplace.bootstrap.running import local_executor, make_added_values, make_running
+from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
-from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.keeping import ResultKeeper
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
-from swath_marketplace.store.added_value import PriceStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.rounds import RoundStore
+
+#: Doors below the service's that start a run each, and are counted as such.
+_STARTS_RUNS = (
+    "runs",
+    "reproductions",
+    "runs/*/reproductions",
+    "imported-runs/*/reproductions",
+    "ogc/processes/*/execution",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +69,15 @@ class Marketplace:
     comparer: Comparer
     keeper: RoundKeeper
     results: ResultKeeper
+    leaving: Exit
+    search: Searching
+    hooks: Hooks
 
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        return (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper, self.results)
+        keepers = (self.keeper, self.search.keeper, self.leaving.keeper, self.results, self.hooks.deliverer)
+        return (self.reconciler, self.reproduction_keeper, self.assessments, *keepers)
 
 
 def assemble(
@@ -77,12 +92,7 @@ def assemble(
 ) -> Marketplace:
     """The services over the settings' database and folders; the database is migrated.
 
-    Parameters
-    ----------
-    executor, comparer
-        By default the sandbox of this machine.
-    rounds
-        Of benchmarks, where assessments look for them; by default those that are made here.
+    By default the sandbox of this machine executes and compares, and assessments look at the rounds made here.
     """
     ground = lay_ground(settings, clock=clock)
     inventories, inputs = observers_of(settings, here=executor is None)
@@ -90,9 +100,7 @@ def assemble(
     comparer = comparer or make_comparer(settings)
     assessed = assessing(ground, rounds=rounds or RoundStore(ground.database))
     maturity = assessed.maturity
-    added_values = AddedValues(
-        registry=ground.registry, prices=PriceStore(ground.database), maturity=maturity, clock=clock
-    )
+    added_values = make_added_values(ground, maturity=maturity)
     trust = make_trust(ground, executor=executor)
     running = make_running(
         ground, added_values, quota=quota, executor=executor, trust=trust, inventories=inventories, inputs=inputs
@@ -100,7 +108,10 @@ def assemble(
     comparing = make_comparisons(ground, runs=running.runs, comparer=comparer)
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
+    search = searching(ground)
+    hooks = make_hooks(ground)
     benches.rounds.add_listener(assessed.assessor.on_round)
+    leaving = exits(ground, quota=quota, trust=trust, reproductions=again.reproductions)
     context = Context(
         registry=ground.registry,
         added_values=added_values,
@@ -111,6 +122,7 @@ def assemble(
         moderation=moderation(ground, running=running),
         rounds=benches.rounds,
         runs=running.runs,
+        ogc=ogc_services(ground, runs=running.runs),
         lineages=lineages(ground.database, runs=running.runs),
         reproductions=again.reproductions,
         run_store=ground.run_store,
@@ -118,8 +130,12 @@ def assemble(
         events=ground.events,
         inventories=inventories,
         forms=FormTokens(),
+        searches=search.searches,
         shapes=Shapes(prefix, maturity=maturity, clock=clock),
         trust=trust,
+        exits=leaving.doors,
+        webhooks=hooks.webhooks,
+        wait_seconds=settings.wait_seconds,
     )
     return Marketplace(
         context=context,
@@ -133,6 +149,9 @@ def assemble(
         comparer=comparer,
         keeper=benches.keeper,
         results=running.results,
+        leaving=leaving,
+        search=search,
+        hooks=hooks,
     )
 
 
@@ -151,11 +170,7 @@ def build(settings: Settings, *, quota: QuotaClient, identity: Identity, prefix:
         app,
         policies=StandingPolicies(quota.standing),
         prefix=prefix,
-        # Each of these starts a run.
-        rules=[
-            RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}")
-            for path in ("runs", "reproductions", "runs/*/reproductions")
-        ],
+        rules=[RateRule(policy="runs", method="POST", path=f"{prefix.rstrip('/')}/{path}") for path in _STARTS_RUNS],
         windows=RateWindows(settings.rates_url),
     )
     return app

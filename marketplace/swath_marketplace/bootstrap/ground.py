@@ -7,15 +7,18 @@ from pathlib import Path
 
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock
+from swath_marketplace.executors.outgoing import Outgoing
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.exit.documents import run_json, run_of
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.artifacts import ArtifactStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.dossiers import DossierStore
 from swath_marketplace.store.environments import EnvironmentRegistry
+from swath_marketplace.store.foreign import ForeignStore
 from swath_marketplace.store.runs import RunStore
 
 
@@ -34,6 +37,7 @@ class Ground:
     registry: Registry
     dossier_store: DossierStore
     dossiers: Dossiers
+    outgoing: Outgoing
 
     @property
     def data(self) -> Path:
@@ -54,7 +58,7 @@ def lay_ground(settings: Settings, *, clock: Clock) -> Ground:
     database = Database(settings.url())
     database.migrate()
     folders, artifacts = RunFolders(home / "runs"), ArtifactStore(home / "artifacts")
-    algorithms, run_store = AlgorithmStore(database), RunStore(database, rules=settings.rules())
+    algorithms, run_store = AlgorithmStore(database), RunStore(database, rules=settings.rules(), clock=clock)
     # What ran before this table was, a half-life that was changed: both count from now on.
     run_store.queue.rebuild(now=clock())
     registry = Registry(
@@ -77,5 +81,11 @@ def lay_ground(settings: Settings, *, clock: Clock) -> Ground:
         events=EventLogs(folders),
         registry=registry,
         dossier_store=dossier_store,
+        outgoing=Outgoing(settings.outgoing(), authorities=settings.outgoing_authorities),
         dossiers=Dossiers(registry=registry, store=dossier_store, artifacts=artifacts, clock=clock),
     )
+
+
+def foreign_store(ground: Ground) -> ForeignStore:
+    """What came from other installations."""
+    return ForeignStore(ground.database, algorithms=ground.algorithms, write=run_json, read=run_of)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import NotFound
 
-from swath_marketplace.bootstrap.ground import Ground
+from swath_marketplace.bootstrap.ground import Ground, foreign_store
 from swath_marketplace.bootstrap.inputs import archive_of
 from swath_marketplace.domain.origins import Origin
 from swath_marketplace.executors.comparer import Comparer
+from swath_marketplace.services.exit.foreign import ForeignReader
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.receipt_reading import ReceiptReader, origin_of_statement
@@ -66,6 +67,7 @@ def reproducing(
     settings, clock, registry = ground.settings, ground.clock, ground.registry
     hashes = FileHashes(settings.file_hashes_path())
     store = ReproductionStore(ground.database)
+    foreign = ForeignReader(store=foreign_store(ground))
     comparing = ResultComparing(comparer=comparer, folders=ground.folders, pictures=ground.home / "reproductions")
     reproducer = Reproducer(
         store=store,
@@ -82,7 +84,8 @@ def reproducing(
         runs=runs,
         registry=registry,
         dossiers=ground.dossier_store,
-        read_receipt=ReceiptReader(trust.keys),
+        read_receipt=ReceiptReader(trust.keys, foreign=foreign.origin),
+        brought_in=foreign.sees,
         receipted=lambda run_id: _stated(trust.receipts, run_id),
         pictures=comparing.pictures_of,
         wake=keeper.wake,

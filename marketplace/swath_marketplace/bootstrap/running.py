@@ -23,12 +23,14 @@ from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.inputs import InputObserver
 from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.keeping import ResultKeeper
+from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
 from swath_marketplace.services.trust import Trust
+from swath_marketplace.store.added_value import PriceStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,12 @@ def local_executor(settings: Settings, folders: RunFolders) -> LocalExecutor:
             allow=settings.allow(),
         ),
     )
+
+
+def make_added_values(ground: Ground, *, maturity: Maturity) -> AddedValues:
+    """What authors ask on top of the resources."""
+    prices = PriceStore(ground.database)
+    return AddedValues(registry=ground.registry, prices=prices, maturity=maturity, clock=ground.clock)
 
 
 def make_running(
@@ -111,6 +119,7 @@ def make_running(
         reconciler=reconciler,
         folders=ground.folders,
         slots=slots,
+        check_address=ground.outgoing.check,
         clock=clock,
     )
     places = Places(store=store.queue, slots=slots, terms=terms, clock=clock)

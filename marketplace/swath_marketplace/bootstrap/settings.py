@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL
 from swath_sandbox import Allow
 
+from swath_marketplace.domain.addresses import OutgoingRules
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.shares import Rules
 
@@ -77,12 +78,28 @@ class Settings(BaseSettings):
     """After its start the service waits so long before it looks which versions are due."""
     results_days: float = Field(default=90, ge=0, le=36_500)
     """How long the files of a run are kept after its end, where its caller's tier says nothing (``results.days``)."""
+    ogc_sync_seconds: float = Field(default=900, ge=0, le=86_400)
+    """OGC API - Processes: versions that may run no longer can be executed synchronously, and so long is waited."""
     criteria: Path | None = None
     """A criteria file of one's own for maturity; by default the newest that comes with Swath."""
     reviewers: str = Field(default="", max_length=10_000)
     """Names, with commas between, of users whose reviews count, besides operators'."""
     marks_raise: bool = False
     """Whether an operator's mark may raise a version's level above what its evidence shows."""
+    export_keep_days: float = Field(default=7, gt=0, le=365)
+    """How long the archive of an exported account is kept to be fetched."""
+    import_max_mb: int = Field(default=10_240, ge=1, le=1_048_576)
+    """The largest archive of an account that is taken; unpacked it may be twice that."""
+    outgoing_networks: str = Field(default="", max_length=10_000)
+    """Networks, with commas between, that webhooks and callbacks may lead to though they are not public."""
+    outgoing_ports: str = Field(default="80,443,8080,8443", max_length=1000)
+    """Ports they may lead to; ranges as ``8000-8999``."""
+    outgoing_http: bool = False
+    """Whether they may lead to http, where whoever is on the way reads along."""
+    outgoing_authorities: Path | None = None
+    """A file of certificate authorities that are trusted there, beside the usual ones."""
+    wait_seconds: float = Field(default=60, ge=0, le=600)
+    """The longest that ``Prefer: wait`` waits for the end of a run."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     def url(self) -> str:
@@ -104,6 +121,12 @@ class Settings(BaseSettings):
     def reviewer_names(self) -> frozenset[str]:
         """Whose reviews count, besides operators'."""
         return frozenset(name for one in self.reviewers.split(",") if (name := one.strip()))
+
+    def outgoing(self) -> OutgoingRules:
+        """Where webhooks and callbacks may lead to."""
+        return OutgoingRules.of(
+            networks=self.outgoing_networks, ports=self.outgoing_ports, allow_http=self.outgoing_http
+        )
 
     def rules(self) -> Rules:
         """How fairness counts."""

@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
     BENCHMARK_MENDED = "benchmark-mended"
     BENCHMARK_SLOWER = "benchmark-slower"
     BENCHMARK_DEARER = "benchmark-dearer"
+    WEBHOOK_DISABLED = "webhook-disabled"
     REVOKED = "revoked"
     HIDDEN = "hidden"
     """An algorithm of theirs was hidden, or is shown again."""

@@ -41,6 +41,18 @@ class KeyReused(Invalid):
     """An idempotency key came back with another request."""
 
 
+class KeyInUse(Conflict):
+    """The first request with this idempotency key is not answered yet."""
+
+
+class AddressRefused(Invalid):
+    """Nothing is sent to that address: it is private, or not of a kind that is sent to."""
+
+
+class TooManyWebhooks(Conflict):
+    """The user has as many webhooks as one may have."""
+
+
 class RunRefused(Refused):
     """The wallet would not hold the run's price."""
 
@@ -55,6 +67,14 @@ class RunNotFinished(Conflict):
 
 class ResultsExpired(Gone):
     """The files of a run were kept as long as its caller's tier says, and are gone."""
+
+
+class AccountBusy(Conflict):
+    """Another import of the same account goes on."""
+
+
+class ExportNotReady(Conflict):
+    """The archive that is asked for is being made."""
 
 
 class LeaseLost(Exception):

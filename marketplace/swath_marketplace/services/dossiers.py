@@ -47,6 +47,11 @@ class Dossiers:
         """Have `listener` called after each new dossier is stored; what it raises goes to the log."""
         self._listeners.append(listener)
 
+    def announce(self, version: AlgorithmVersion) -> None:
+        """Tell the listeners of the dossier of a version that came here otherwise than by `put`, if it has one."""
+        if dossier := self._store.latest(version.algorithm_id, version.digest):
+            self._tell(dossier, version)
+
     def put(self, actor: Actor, path: str, files: Mapping[str, bytes]) -> PutDossier:
         """Put `files`, contents by path, beside the version `path` (``owner/name@version``); its author or an operator.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from swath.contract.digest import canonical_json
@@ -9,19 +10,27 @@ from swath.contract.envelopes import Untrusted
 from swath.contract.receipts import Bundle, check_bundle
 from swath.contract.statements import Statement
 from swath.signatures import verify
+from swath_service.actor import Actor
 from swath_service.errors import Invalid
 
 from swath_marketplace.domain.origins import Origin, OriginOutput, input_of
 from swath_marketplace.services.signing import Keys
 
+#: Reads a receipt of another installation; ``None`` where whoever sent it brought no keys of that.
+ReadForeign = Callable[[Actor, Any], Origin | None]
+
 
 class ReceiptReader:
-    """Believes receipts of this installation's, signed with a key that was not revoked, and in the log."""
+    """Believes receipts that are signed with a key that was not revoked, and in the log.
 
-    def __init__(self, keys: Keys) -> None:
+    Those of this installation, and those of another whose keys the one who sends them brought in.
+    """
+
+    def __init__(self, keys: Keys, *, foreign: ReadForeign | None = None) -> None:
         self._keys = keys
+        self._foreign = foreign
 
-    def __call__(self, receipt: Any) -> Origin:
+    def __call__(self, actor: Actor, receipt: Any) -> Origin:
         """What the run is reproduced from.
 
         Raises
@@ -31,6 +40,9 @@ class ReceiptReader:
         """
         try:
             bundle = Bundle.from_bytes(canonical_json(receipt))
+            foreign = bundle.statement.origin != self._keys.current().origin
+            if foreign and self._foreign and (found := self._foreign(actor, receipt)):
+                return found
             believed = check_bundle(bundle, self._keys.current(), verify)
         except Untrusted as error:
             raise _refused(error.message, reason=error.reason.value) from error

@@ -70,6 +70,10 @@ class Registry:
         """Have `listener` called after each new version is stored; what it raises goes to the log."""
         self._listeners.append(listener)
 
+    def announce(self, version: AlgorithmVersion) -> None:
+        """Tell the listeners of a version that came here otherwise than by `publish`."""
+        self._tell(version)
+
     def environments(self, actor: Actor) -> Sequence[Environment]:
         """The environments that a notebook may name."""
         actor.require(Scope.READ)
@@ -195,6 +199,10 @@ class Registry:
                 mend="ask its author to publish it again, or the operator to build the environment of then again",
             )
         return version
+
+    def has_environment(self, version: AlgorithmVersion) -> bool:
+        """Whether the build that a version was published with is here."""
+        return self._environment_of(version) is not None
 
     def notebook(self, actor: Actor, path: str) -> tuple[AlgorithmVersion, bytes]:
         """A version and its notebook as published."""

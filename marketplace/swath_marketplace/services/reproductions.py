@@ -20,7 +20,8 @@ from swath_service.errors import Forbidden, Invalid, NotFound
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.dossiers import Dossier
-from swath_marketplace.domain.errors import KeyReused, RunNotFinished
+from swath_marketplace.domain.errors import RunNotFinished
+from swath_marketplace.domain.idempotency import check_key, same_request
 from swath_marketplace.domain.origins import Origin, origin_of_run
 from swath_marketplace.domain.reproductions import Reproduction
 from swath_marketplace.domain.runs import Run, RunStatus
@@ -28,7 +29,6 @@ from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.store.reproductions import ReproductionStore
 
-_KEY = re.compile(r"[\x20-\x7e]{1,200}")
 #: In the place of a name: every output that is not named.
 _ALL = "*"
 _PICTURE = re.compile(r"[A-Za-z0-9_-]{1,100}\.png")
@@ -56,8 +56,11 @@ class DossierSource(Protocol):
     def latest(self, algorithm_id: str, version_digest: str) -> Dossier | None: ...
 
 
-#: Reads a receipt that somebody sent; raises `Invalid` unless it is one of this installation's, unaltered.
-ReadReceipt = Callable[[Any], Origin]
+#: Reads a receipt that somebody sent; raises `Invalid` unless it is one of this installation's, unaltered, or one of an
+#: installation whose keys they brought along.
+ReadReceipt = Callable[[Actor, Any], Origin]
+#: Whether somebody brought in the run of that id, with its results.
+BroughtIn = Callable[[Actor, str], bool]
 #: What the receipt of a run says; ``None`` while it has none.
 Receipted = Callable[[str], Origin | None]
 
@@ -74,6 +77,7 @@ class Reproductions:
         dossiers: DossierSource,
         read_receipt: ReadReceipt,
         receipted: Receipted,
+        brought_in: BroughtIn,
         pictures: Callable[[Reproduction], Path],
         wake: Callable[[], None],
         clock: Clock,
@@ -84,6 +88,7 @@ class Reproductions:
         self._dossiers = dossiers
         self._read_receipt = read_receipt
         self._receipted = receipted
+        self._brought_in = brought_in
         self._pictures = pictures
         self._wake = wake
         self._clock = clock
@@ -125,15 +130,21 @@ class Reproductions:
         Raises
         ------
         Invalid
-            It is no receipt of this installation's, or was altered.
+            It is no receipt of this installation's or of one whose keys the caller brought in, or was altered.
         """
         actor.require(Scope.EXECUTE)
-        origin = self._read_receipt(receipt)
+        origin = self._read_receipt(actor, receipt)
         try:
             self._runs.get(actor, origin.run_id)
             sees = True
         except NotFound:
-            sees = False
+            sees = self._brought_in(actor, origin.run_id)
+        return self._ask(actor, origin, request, key=key, sees=sees)
+
+    def of_origin(
+        self, actor: Actor, origin: Origin, request: ReproductionRequest, *, key: str | None, sees: bool
+    ) -> tuple[Reproduction, bool]:
+        """The same from what a caller's imported run tells of itself; `sees`: its files are here, for the caller."""
         return self._ask(actor, origin, request, key=key, sees=sees)
 
     def get(self, actor: Actor, reproduction_id: str) -> Reproduction:
@@ -197,13 +208,8 @@ class Reproductions:
                 message="a reproduction is paid from a user's wallet, and this token is a service's",
                 mend="use a user's token",
             )
-        if key is not None and not _KEY.fullmatch(key):
-            raise Invalid(
-                code="bad-idempotency-key",
-                message="an idempotency key is 1 to 200 printable ASCII characters",
-                mend="a UUID is a good one",
-                findings=[{"field": "Idempotency-Key", "message": "not such a key", "mend": "send a UUID"}],
-            )
+        if key is not None:
+            check_key(key)
         sha256 = request.sha256(origin.run_id)
         tolerances, told = self._tolerances(actor, origin, request)
         made = Reproduction(
@@ -217,13 +223,8 @@ class Reproductions:
             budget_millicredits=request.budget_millicredits,
         )
         stored, known, created = self._store.create(made, key=key, request_sha256=sha256)
-        if not created and known != sha256:
-            raise KeyReused(
-                code="idempotency-key-reused",
-                message="this idempotency key came with another request before",
-                mend="make a new key for a new request",
-                findings=[{"field": "Idempotency-Key", "message": "used before", "mend": "make a new key"}],
-            )
+        if not created:
+            same_request(known, sha256)
         self._wake()
         return stored, created
 

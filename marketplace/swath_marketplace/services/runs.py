@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,11 @@ from swath_service.errors import Forbidden, Invalid, NotFound
 from swath_marketplace.domain.added_value import AddedValue
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.errors import KeyReused, RunNotTerminal, RunRefused
+from swath_marketplace.domain.errors import RunNotTerminal, RunRefused
 from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
+from swath_marketplace.domain.hooks import Callback
+from swath_marketplace.domain.idempotency import check_key, same_request
 from swath_marketplace.domain.keeping import expired
 from swath_marketplace.domain.runs import PLATFORM, OutputFile, Run, RunPurpose, RunStatus
 from swath_marketplace.run_folder import RunFolders
@@ -31,8 +32,6 @@ from swath_marketplace.services.holds import Cashier, Offer
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.store.runs import RunStore
-
-_KEY = re.compile(r"[\x20-\x7e]{1,200}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +44,8 @@ class RunRequest:
     budget_millicredits: int | None = None
     """The most that the run may cost: it caps what is held; what reaches it is asked to checkpoint, then stopped."""
     purpose: RunPurpose = RunPurpose.CALL
+    callbacks: tuple[Callback, ...] = ()
+    """Who is to be told of it, committed with it."""
 
     @property
     def sha256(self) -> str:
@@ -64,6 +65,7 @@ class RunRequest:
                         "budget_millicredits": self.budget_millicredits,
                         # Left out of a call, so that keys from before there were purposes are known still.
                         **({} if self.purpose is RunPurpose.CALL else {"purpose": self.purpose.value}),
+                        **({"callbacks": [one.as_dict() for one in self.callbacks]} if self.callbacks else {}),
                     }
                 )
             )
@@ -90,9 +92,11 @@ class Runs:
         reconciler: Reconciler,
         folders: RunFolders,
         slots: Slots,
+        check_address: Callable[[str], None],
         clock: Clock,
     ) -> None:
         self._store = store
+        self._check_address = check_address
         self._registry = registry
         self._added_values = added_values
         self._cashier = cashier
@@ -118,6 +122,8 @@ class Runs:
             held.
         KeyReused
             `key` came with another request before.
+        AddressRefused
+            Nothing is sent to the address of a callback.
         RunRefused
             The wallet would not hold the price; the run is there, ended, and says why.
         NotFound, VersionYanked, EnvironmentGone
@@ -129,6 +135,8 @@ class Runs:
             earlier = self._earlier(caller, key, sha256)
             if earlier is not None:
                 return _accepted(earlier), False
+        for one in request.callbacks:
+            self._check_address(one.url)
         run = self._new(actor, caller, request)
         with self._reconciler.handling(run.id):
             stored, known_sha256, created = self._store.create(
@@ -137,10 +145,11 @@ class Runs:
                 request_sha256=sha256,
                 holder=self._reconciler.holder,
                 until=self._reconciler.lease_until(),
+                callbacks=request.callbacks,
             )
             if created:
                 return _accepted(self._reconciler.advance(stored)), True
-        _same_request(known_sha256, sha256)
+        same_request(known_sha256, sha256)
         return _accepted(stored), False
 
     def quote(self, actor: Actor, request: RunRequest) -> tuple[AlgorithmVersion, Offer]:
@@ -303,29 +312,13 @@ class Runs:
         return version, parameters
 
     def _earlier(self, caller: str, key: str, sha256: str) -> Run | None:
-        if not _KEY.fullmatch(key):
-            raise Invalid(
-                code="bad-idempotency-key",
-                message="an idempotency key is 1 to 200 printable ASCII characters",
-                mend="a UUID is a good one",
-                findings=[{"field": "Idempotency-Key", "message": "not such a key", "mend": "send a UUID"}],
-            )
+        check_key(key)
         found = self._store.find(caller=caller, key=key)
         if found is None:
             return None
         run, known = found
-        _same_request(known, sha256)
+        same_request(known, sha256)
         return run
-
-
-def _same_request(known: str, sha256: str) -> None:
-    if known != sha256:
-        raise KeyReused(
-            code="idempotency-key-reused",
-            message="this idempotency key came with another request before",
-            mend="make a new key for a new request; repeat a key only with the very same request",
-            findings=[{"field": "Idempotency-Key", "message": "used for another request", "mend": "make a new key"}],
-        )
 
 
 def _accepted(run: Run) -> Run:

@@ -39,6 +39,15 @@ class PriceStore:
         with self._database.read() as connection:
             return _prices(connection, algorithm_id)
 
+    def of_all(self, algorithm_ids: Sequence[str]) -> Mapping[str, Sequence[AddedValuePrice]]:
+        """Every price that was set of each of some algorithms, in that order."""
+        query = sa.select(prices).where(prices.c.algorithm_id.in_(algorithm_ids)).order_by(prices.c.sequence)
+        found: dict[str, list[AddedValuePrice]] = {}
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.algorithm_id, []).append(_price(row))
+        return found
+
 
 class MarkStore:
     """What operators said of the maturity of versions."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +54,37 @@ class AlgorithmStore:
                 )
             return version, True
 
+    def adopt(
+        self, connection: sa.Connection, version: AlgorithmVersion, *, at: datetime
+    ) -> tuple[AlgorithmVersion, bool]:
+        """Add a version of elsewhere as it is, with its number and its yank, inside a transaction of the caller's.
+
+        Answers the stored one, and whether it is new: not where the same content is there already, under whatever
+        number.
+        """
+        algorithm_id = self._claim_name(connection, version.owner, version.name, at)
+        versions = self._versions(connection, [algorithm_id])[algorithm_id]
+        known = next((stored for stored in versions if stored.digest == version.digest), None)
+        if known is not None:
+            return known, False
+        made = replace(version, algorithm_id=algorithm_id)
+        ends = {name: getattr(made, name) for name in ("yanked_at", "yank_reason", "revoked_at", "revoked_reason")}
+        connection.execute(tables.versions.insert().values({**_version_values(made), **ends}))
+        if newest_first([made, *versions])[0] is made:
+            mine = tables.algorithms.c.id == algorithm_id
+            connection.execute(tables.algorithms.update().where(mine).values({**_words(made), "updated_at": at}))
+        return made, True
+
+    def names_of(self, owner: str) -> Sequence[str]:
+        """Every name of an author's, also of what is not offered any more."""
+        table = tables.algorithms
+        with self._database.read() as connection:
+            return list(
+                connection.execute(
+                    sa.select(table.c.name).where(table.c.owner == owner).order_by(table.c.name)
+                ).scalars()
+            )
+
     def get(self, owner: str, name: str) -> Algorithm | None:
         """One algorithm with all its versions, newest first, yanked ones too."""
         table = tables.algorithms
@@ -62,6 +94,14 @@ class AlgorithmStore:
                 return None
             versions = self._versions(connection, [row.id])[row.id]
         return _algorithm(row, versions, all_versions=True)
+
+    def of(self, algorithm_ids: Sequence[str]) -> Sequence[Algorithm]:
+        """Algorithms by their ids, each with its latest version; those that are not there are left out."""
+        table = tables.algorithms
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(table).where(table.c.id.in_(algorithm_ids))).all()
+            versions = self._versions(connection, [row.id for row in rows])
+        return [_algorithm(row, versions[row.id]) for row in rows]
 
     def count_runs(self, algorithm_id: str) -> int:
         """How many runs there are of an algorithm, of whatever version and caller; the platform's own do not count."""

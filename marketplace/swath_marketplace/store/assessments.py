@@ -170,6 +170,23 @@ class ReviewStore:
         with self._database.read() as connection:
             return _reviews(connection, *key_of(version))
 
+    def given_by(self, reviewer: str) -> Sequence[tuple[str, str, Review]]:
+        """Every review that somebody gave, with the path and the number of the version it is of."""
+        algorithms, versions = tables.algorithms, tables.versions
+        of = sa.and_(versions.c.algorithm_id == reviews.c.algorithm_id, versions.c.digest == reviews.c.digest)
+        query = (
+            sa.select(reviews, algorithms.c.owner, algorithms.c.name, versions.c.version)
+            .select_from(reviews.join(versions, of).join(algorithms, algorithms.c.id == reviews.c.algorithm_id))
+            .where(reviews.c.reviewer == reviewer)
+            .order_by(reviews.c.at, reviews.c.algorithm_id, reviews.c.sequence)
+        )
+        names = reviews.c.keys()
+        with self._database.read() as connection:
+            return [
+                (f"{row.owner}/{row.name}", row.version, _review({name: row._mapping[name] for name in names}))
+                for row in connection.execute(query)
+            ]
+
 
 def _in_turn(connection: sa.Connection, algorithm_id: str) -> None:
     """Let one writer at a time add to what belongs to an algorithm."""
@@ -221,6 +238,8 @@ def _assessment(row: sa.Row[Any]) -> Assessment:
 def _reviews(connection: sa.Connection, algorithm_id: str, digest: str) -> Sequence[Review]:
     mine = (reviews.c.algorithm_id == algorithm_id, reviews.c.digest == digest)
     found = connection.execute(sa.select(reviews).where(*mine).order_by(reviews.c.sequence))
-    return [
-        Review(**{**row._mapping, "kind": ReviewKind(row.kind), "verdict": ReviewVerdict(row.verdict)}) for row in found
-    ]
+    return [_review(dict(row._mapping)) for row in found]
+
+
+def _review(values: Mapping[str, Any]) -> Review:
+    return Review(**{**values, "kind": ReviewKind(values["kind"]), "verdict": ReviewVerdict(values["verdict"])})

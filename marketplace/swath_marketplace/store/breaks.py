@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from swath_service.cursors import Place
 
 from swath_marketplace.domain.benchmarks import ScenarioResult
 from swath_marketplace.domain.breaks import Break, Changes, Notice, NoticeKind
+from swath_marketplace.domain.hook_messages import of_notice
 from swath_marketplace.domain.visibility import ANYBODY, Viewer
+from swath_marketplace.store import outbox
 from swath_marketplace.store.algorithms import is_shown
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.paging import newest_first
@@ -104,9 +107,18 @@ def write_changes(connection: sa.Connection, changes: Changes) -> None:
     for one in changes.opened:
         values = {name: getattr(one, name) for name in breaks.c.keys()}  # noqa: SIM118 - not a mapping
         connection.execute(breaks.insert().values({**values, "result": one.result.as_dict()}))
-    for told in changes.notices:
-        values = {name: getattr(told, name) for name in notices.c.keys()}  # noqa: SIM118 - not a mapping
-        connection.execute(notices.insert().values({**values, "kind": told.kind.value}))
+    write_notices(connection, changes.notices)
+
+
+def write_notices(connection: sa.Connection, found: Sequence[Notice]) -> None:
+    """Tell users, each notice once, in the transaction of `connection`; webhooks that listen for notices hear of it."""
+    names = notices.c.keys()
+    values = [{**{name: getattr(one, name) for name in names}, "kind": one.kind.value} for one in found]
+    if values:
+        insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+        connection.execute(insert(notices).on_conflict_do_nothing(), values)
+    for one in found:
+        outbox.tell(connection, [of_notice(one)])
 
 
 def _break(row: sa.Row[Any]) -> Break:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 from swath.contract.scenarios import Scenario
 
+from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.dossiers import Dossier
 from swath_marketplace.store import tables
 from swath_marketplace.store.database import Database
@@ -45,11 +46,43 @@ class DossierStore:
         with self._database.read() as connection:
             return _latest(connection, algorithm_id, version_digest)
 
+    def latest_of(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Dossier]:
+        """The dossier that counts for each version that has one, by algorithm and digest."""
+        wanted, key = set(keys), (dossiers.c.algorithm_id, dossiers.c.version_digest)
+        last = (
+            sa.select(*key, sa.func.max(dossiers.c.sequence).label("sequence"))
+            .where(dossiers.c.algorithm_id.in_({algorithm_id for algorithm_id, _ in wanted}))
+            .group_by(*key)
+            .subquery()
+        )
+        query = sa.select(dossiers).join(
+            last,
+            sa.and_(*(last.c[one.name] == one for one in (*key, dossiers.c.sequence))),
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        found = {(row.algorithm_id, row.version_digest): row for row in rows}
+        return {key: _dossier(row) for key, row in found.items() if key in wanted}
+
     def of(self, algorithm_id: str, version_digest: str) -> Sequence[Dossier]:
         """Every dossier of a version, the first put first."""
         query = _of(algorithm_id, version_digest).order_by(dossiers.c.sequence)
         with self._database.read() as connection:
             return [_dossier(row) for row in connection.execute(query)]
+
+
+def adopt_dossiers(connection: sa.Connection, version: AlgorithmVersion, some: Sequence[Dossier]) -> None:
+    """Append dossiers of elsewhere, in their order, inside a transaction of the caller's.
+
+    Only those that are not there, and only behind the last of them that is: what was put here since stays the latest.
+    """
+    known = _latest(connection, version.algorithm_id, version.digest)
+    if known:
+        places = [place for place, one in enumerate(some) if one.digest == known.digest]
+        some = some[places[-1] + 1 :] if places else ()
+    for number, one in enumerate(some, start=(known.sequence if known else 0) + 1):
+        made = replace(one, algorithm_id=version.algorithm_id, version_digest=version.digest, sequence=number)
+        connection.execute(dossiers.insert().values(_values(made)))
 
 
 def _of(algorithm_id: str, version_digest: str) -> sa.Select[Any]:

@@ -6,6 +6,7 @@ lock, kept for the versions that were published with it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -66,6 +67,15 @@ class EnvironmentRegistry:
             log.warning("environment %s cannot be used: %s", path.parent.name, error)
             return None
         return found if found.lock_sha256 == lock_sha256 else None
+
+    def lock_of(self, environment: Environment) -> bytes | None:
+        """The lock file that a build was made from, where it stands beside it and is what its sha256 says."""
+        path = Path(environment.python).parents[1] / "requirements.lock"
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == environment.lock_sha256 else None
 
     def builds(self) -> Sequence[Build]:
         """Every build for one lock that stands there whole; an environment's plain folder is none."""

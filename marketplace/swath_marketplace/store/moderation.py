@@ -8,14 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from swath_marketplace.domain.breaks import Notice
 from swath_marketplace.domain.moderation import Act, ActKind, Running
 from swath_marketplace.domain.runs import Desired, ErrorInfo, RunPurpose, Stage
+from swath_marketplace.store.breaks import write_notices
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.moderation_tables import acts
-from swath_marketplace.store.round_tables import notices
 from swath_marketplace.store.tables import algorithms, runs, versions
 
 #: The same for "one process appends to the log of acts at a time" as the locks of `store.database`.
@@ -71,11 +70,7 @@ class ModerationStore:
 
     def tell(self, connection: sa.Connection, found: Iterable[Notice]) -> None:
         """Add notices, each once."""
-        names = notices.c.keys()
-        values = [{**{name: getattr(one, name) for name in names}, "kind": one.kind.value} for one in found]
-        if values:
-            insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-            connection.execute(insert(notices).on_conflict_do_nothing(), values)
+        write_notices(connection, list(found))
 
     def acts(
         self, *, algorithm_id: str | None = None, owner: str | None = None, limit: int, offset: int

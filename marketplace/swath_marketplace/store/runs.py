@@ -11,11 +11,14 @@ import sqlalchemy as sa
 from swath_service.cursors import Place
 
 from swath_marketplace.domain import transitions
+from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.domain.errors import LeaseLost
 from swath_marketplace.domain.fairness import Slots, Terms
+from swath_marketplace.domain.hook_messages import of_run
+from swath_marketplace.domain.hooks import Callback
 from swath_marketplace.domain.runs import Desired, Run, RunStatus, Stage
 from swath_marketplace.domain.shares import Rules
-from swath_marketplace.store import lineage
+from swath_marketplace.store import lineage, outbox
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.paging import newest_first
 from swath_marketplace.store.queue import QueueStore
@@ -46,14 +49,22 @@ class RunStore:
     - `want_canceled` may be called by anybody at any time; it writes no status.
     """
 
-    def __init__(self, database: Database, *, rules: Rules | None = None) -> None:
+    def __init__(self, database: Database, *, rules: Rules | None = None, clock: Clock = utc_now) -> None:
         self._database = database
+        self._clock = clock
         self.queue = QueueStore(database, rules=rules or Rules())
 
     def create(
-        self, run: Run, *, key: str | None, request_sha256: str, holder: str, until: datetime
+        self,
+        run: Run,
+        *,
+        key: str | None,
+        request_sha256: str,
+        holder: str,
+        until: datetime,
+        callbacks: Sequence[Callback] = (),
     ) -> tuple[Run, str, bool]:
-        """Commit a new run, leased to `holder`.
+        """Commit a new run, leased to `holder`, and who is to be told of it.
 
         Returns
         -------
@@ -75,6 +86,7 @@ class RunStore:
             with self._database.write() as connection:
                 connection.execute(runs.insert().values(values))
                 _tell(connection, run.id, run.status, run.created_at)
+                outbox.listen(connection, callbacks, user=run.caller, run_id=run.id, at=run.created_at)
         except sa.exc.IntegrityError:
             earlier = self._by_key(run.caller, key) if key else None
             if earlier is None:
@@ -212,6 +224,7 @@ class RunStore:
                 _tell(connection, run.id, run.status, run.checkpoint.asked_at, detail=told)
             if before.status is not run.status:
                 _tell(connection, run.id, run.status, _moment(run))
+            outbox.tell(connection, of_run(before, run, now=self._clock()))
         return run
 
     def let_go(self, holder: str) -> None:

@@ -57,6 +57,20 @@ async def test_health_needs_no_token(http: httpx.AsyncClient) -> None:
 
 
 DOORS = [
+    ("POST", "account/exports"),
+    ("GET", "account/exports"),
+    ("GET", "account/exports/a1"),
+    ("GET", "account/exports/a1/archive"),
+    ("DELETE", "account/exports/a1"),
+    ("POST", "account/imports"),
+    ("GET", "account/imports"),
+    ("GET", "account/imports/a1"),
+    ("GET", "imported-runs"),
+    ("GET", "imported-runs/a1"),
+    ("GET", "imported-runs/a1/receipt"),
+    ("GET", "imported-runs/a1/results/double"),
+    ("POST", "imported-runs/a1/reproductions"),
+    ("GET", "algorithms/ada/double/versions/1.0.0/provenance"),
     ("GET", ""),
     ("GET", "environments"),
     ("POST", "validate"),
@@ -123,6 +137,16 @@ DOORS = [
     ("GET", "rounds/a1"),
     ("GET", "rounds/a1/pictures/three/reference/double"),
     ("POST", "notices/a1/read"),
+    ("POST", "webhooks"),
+    ("GET", "webhooks"),
+    ("GET", "webhooks/a1"),
+    ("PATCH", "webhooks/a1"),
+    ("DELETE", "webhooks/a1"),
+    ("POST", "webhooks/a1/rotate"),
+    ("POST", "webhooks/a1/test"),
+    ("GET", "webhooks/a1/deliveries"),
+    ("GET", "webhooks/a1/deliveries/m1"),
+    ("POST", "webhooks/a1/deliveries/m1/redeliver"),
 ]
 #: What anybody may ask: whether it is up, and which keys it signs with.
 OPEN_DOORS = {("GET", "health"), ("GET", "receipts/keys")}
@@ -145,9 +169,12 @@ FILLED = {
     "run_id": "a1",
     "output": "double",
     "path": "README.md",
+    "work_id": "a1",
     "round_id": "a1",
     "reproduction_id": "a1",
     "notice_id": "a1",
+    "webhook_id": "a1",
+    "delivery_id": "m1",
     "scenario": "three",
     "kind": "reference",
     "name": "double",
@@ -407,7 +434,7 @@ BAD: dict[str, tuple[str, str, dict[str, Any], int, str]] = {
     "a run's name that is none": ("GET", "runs/%00..", {}, 404, "no-such-run"),
     "no such status": ("GET", "runs?status=done", {}, 422, "malformed-request"),
     "limit too large": ("GET", "runs?limit=9999", {}, 422, "malformed-request"),
-    "NUL in an owner": ("GET", "algorithms?owner=%00", {}, 422, "malformed-request"),
+    "NUL in an owner": ("GET", "algorithms?owner=%00", {}, 422, "search-invalid"),
     "everybody's runs": ("GET", "runs?everybody=true", {}, 403, "missing-scope"),
     "cancel of nothing": ("DELETE", "runs/abc", {}, 404, "no-such-run"),
     "no such address": ("GET", "nothing", {}, 404, "no-such-address"),
@@ -517,7 +544,7 @@ async def test_an_unforeseen_fault_tells_nothing_of_the_inside(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the secret is swordfish, in /root/secret")
 
-    monkeypatch.setattr(world.made.context.registry, "search", broken)
+    monkeypatch.setattr(world.made.context.searches, "find", broken)
     answer = await http.get("algorithms", headers=as_("ada"))
     assert answer.status_code == 500
     assert "swordfish" not in answer.text

@@ -97,7 +97,12 @@ def make(store: RunStore, algorithm_id: str) -> Callable[..., Run]:
 def test_tables_are_what_the_migrations_make(database: Database) -> None:
     database.migrate()
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "marketplace_alembic_version"})
+        # Words to search for stand in tables of the database's own kind, which models do not tell.
+        opts = {
+            "version_table": "marketplace_alembic_version",
+            "include_name": lambda name, kind, _: not (kind == "table" and name.startswith("search_words")),
+        }
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, tables.Base.metadata) == []
 
 

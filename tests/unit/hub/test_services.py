@@ -52,9 +52,9 @@ def test_secrets_of_one_service_stay_with_it(managed: dict[str, dict[str, object
 
 
 def test_a_session_in_a_browser_only_reads(managed: dict[str, dict[str, object]]) -> None:
-    """With its cookie. The marketplace's forms start runs, each with an authority of its own (`test_forms`)."""
+    """With its cookie. The marketplace's pages act by authorities of their own (`test_forms`, `test_page_keys`)."""
     # An operator's session also reads what is others'.
-    more = {"quota": ["custom:swath:oversee"], "marketplace": ["custom:swath:execute"]}
+    more = {"quota": ["custom:swath:oversee"], "marketplace": ["custom:swath:execute", "custom:swath:publish"]}
     for name in ("quota", "marketplace", "archive", "dask-gateway"):
         others = more.get(name, [])
         allowed = ["custom:swath:read", *others, f"access:services!service={name}"]
@@ -62,7 +62,7 @@ def test_a_session_in_a_browser_only_reads(managed: dict[str, dict[str, object]]
 
 
 def test_the_hub_lists_the_services_that_have_pages(managed: dict[str, dict[str, object]]) -> None:
-    assert [name for name, service in managed.items() if service["display"]] == ["quota"]
+    assert [name for name, service in managed.items() if service["display"]] == ["quota", "marketplace"]
 
 
 def test_the_archive_an_operator_named_is_the_runs_archive(managed: dict[str, dict[str, object]]) -> None:

@@ -10,14 +10,18 @@ from swath_marketplace.store.tables import Base
 
 #: Modules whose tables are of the same metadata.
 for module in (
+    "account_tables",
     "assessment_tables",
     "dossier_tables",
     "keeping_tables",
+    "hook_tables",
     "lineage_tables",
     "moderation_tables",
+    "ogc_tables",
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
+    "search_tables",
     "value_tables",
 ):
     import_module(f"swath_marketplace.store.{module}")

@@ -1,0 +1,38 @@
+"""Webhooks and callbacks: who is told, and who sends; the memory of idempotency keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swath_marketplace.bootstrap.ground import Ground
+from swath_marketplace.services.delivering import Deliverer
+from swath_marketplace.services.hook_secrets import HookSecrets
+from swath_marketplace.services.webhooks import Webhooks
+from swath_marketplace.store.deliveries import DeliveryStore
+from swath_marketplace.store.webhooks import WebhookStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What tells others."""
+
+    webhooks: Webhooks
+    deliverer: Deliverer
+
+
+def make_hooks(ground: Ground) -> Hooks:
+    """The parts, over the marketplace's database; the key that secrets follow from is in its folder."""
+    deliveries = DeliveryStore(ground.database)
+    secrets = HookSecrets(ground.home / "webhooks.key")
+    deliverer = Deliverer(store=deliveries, outgoing=ground.outgoing, secrets=secrets, clock=ground.clock)
+    webhooks = Webhooks(
+        store=WebhookStore(ground.database),
+        deliveries=deliveries,
+        deliverer=deliverer,
+        outgoing=ground.outgoing,
+        secrets=secrets,
+        registry=ground.registry,
+        runs=ground.run_store,
+        clock=ground.clock,
+    )
+    return Hooks(webhooks=webhooks, deliverer=deliverer)
