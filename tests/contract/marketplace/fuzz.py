@@ -44,8 +44,7 @@ user = "bob"
 peers = ["bob", "cyd"]
 
 [checks.positive_data_acceptance]
-# Whether a range, a cursor or a notebook is one depends on what is stored, which no schema tells: 422 says so, and names
-# the member.
+# Whether a range, a cursor or a notebook is one depends on what is stored, which no schema tells: 422 names the member.
 expected-statuses = ["2xx", "3xx", "401", "402", "403", "404", "409", "410", "413", "416", "422"]
 """
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from swath_marketplace.api.openapi.door import Door, Word, offsets_of
+from swath_marketplace.api.openapi.door import Door, Word
 from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.maturity import MaturityLevel
 
@@ -125,6 +125,46 @@ class Algorithm(Word):
     links: dict[str, str]
 
 
+class Entry(Word):
+    """An algorithm as it is found: of this Swath, or another platform's record of one."""
+
+    kind: str
+    title: str
+    summary: str
+    keywords: list[str]
+    collections: list[str]
+    bands: list[str]
+    platform: str | None
+    published_at: datetime | None
+    owner: str | None = None
+    name: str | None = None
+    maturity: MaturityLevel | None = None
+    links: dict[str, str]
+
+
+class FacetCount(Word):
+    """How many there are of a value."""
+
+    value: str
+    count: int
+    chosen: bool
+
+
+class Search(Word):
+    """A page of what was found."""
+
+    algorithms: list[Entry]
+    total: int
+    sort: str
+    facets: dict[str, list[FacetCount]]
+    hints: list[dict[str, Any]]
+    limit: int
+    offset: int
+    next_offset: int | None
+    cursor: str | None
+    """Where the next page begins; null at the end."""
+
+
 class WholeAlgorithm(Algorithm):
     """An algorithm with its versions."""
 
@@ -210,7 +250,7 @@ DOORS = {
         refusals=(409,),
         leads=_TO_VERSION,
     ),
-    "GET algorithms": Door(id="search_algorithms", answer=offsets_of("Algorithms", "algorithms", Algorithm)),
+    "GET algorithms": Door(id="search_algorithms", answer=Search),
     "GET algorithms/{owner}/{name}": Door(id="get_algorithm", answer=WholeAlgorithm),
     f"GET {_VERSION}": Door(id="get_version", answer=Version),
     f"GET {_VERSION}/notebook": Door(id="get_notebook", answer="application/x-ipynb+json"),

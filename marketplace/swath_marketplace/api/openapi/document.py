@@ -14,18 +14,29 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from swath_marketplace.api.openapi import algorithms, benchmarks, comparisons, maturity, runs, trust
+from swath_marketplace.api.openapi import (
+    account,
+    algorithms,
+    benchmarks,
+    comparisons,
+    maturity,
+    runs,
+    trust,
+    webhooks,
+)
 from swath_marketplace.api.openapi.door import Door
 from swath_marketplace.api.openapi.problems import PROBLEMS, Problem, problem_responses
 
 #: Every door that something is said of: a new router's table is added here.
 DOORS: dict[str, Door] = {
+    **account.DOORS,
     **algorithms.DOORS,
     **benchmarks.DOORS,
     **comparisons.DOORS,
     **maturity.DOORS,
     **runs.DOORS,
     **trust.DOORS,
+    **webhooks.DOORS,
 }
 _REFS = "#/components/schemas/{model}"
 _METHODS = ("get", "put", "post", "delete", "patch", "head")
@@ -89,7 +100,7 @@ def _describe(operation: dict[str, Any], door: Door, *, method: str) -> None:
     is_json = not isinstance(door.answer, str)
     content = _content(door, examples.get("answers", {}).get(good))
     answer: dict[str, Any] = {"description": operation["responses"][good]["description"]}
-    if method != "head" and content:
+    if method != "head" and content and good != "204":
         answer["content"] = content
     if door.leads:
         answer["links"] = {to: _link(to, told) for to, told in door.leads.items()}
