@@ -211,6 +211,10 @@ async def _received(request: Request, actor: Any, services: Context) -> tuple[st
                 await run_in_threadpool(_append, path, digest, b"".join(pieces))
                 pieces, gathered = [], 0
         await run_in_threadpool(_append, path, digest, b"".join(pieces))
+        if not size:
+            raise Invalid(
+                code="not-an-archive", message="the body is empty", mend="send the archive's file as the body"
+            )
     except BaseException:
         services.exits.accounts.drop(work_id)
         raise

@@ -37,7 +37,15 @@ auth:
   - name: cyd
     fixedHeaders: [{name: Authorization, value: Bearer cyd}]
 """
+HOOKS = """
+import schemathesis
+
+@schemathesis.serializer("application/zip")
+def as_it_is(ctx, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+"""
 CONFIG = """
+hooks = "hooks"
 [auth.wfc]
 path = "auth.yaml"
 user = "bob"
@@ -75,6 +83,7 @@ def fuzz(
     """Run schemathesis against a fresh marketplace in `folder`."""
     (folder / "auth.yaml").write_text(AUTH)
     (folder / "schemathesis.toml").write_text(CONFIG)
+    (folder / "hooks.py").write_text(HOOKS)
     program = str(Path(sys.executable).with_name("schemathesis"))
     with serving(folder / "data") as address:
         command = [program, "--config-file", str(folder / "schemathesis.toml"), "run", f"{address}{PREFIX}openapi.json"]

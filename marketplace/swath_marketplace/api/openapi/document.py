@@ -131,7 +131,7 @@ def _refusals(operation: Mapping[str, Any], door: Door, *, method: str) -> set[i
         told.add(404)
     if method not in ("get", "head"):
         told.add(413)
-    if "multipart/form-data" in operation.get("requestBody", {}).get("content", {}):
+    if operation.get("requestBody"):
         told.add(400)
     return told
 
@@ -166,6 +166,10 @@ def _with_conditions(operation: dict[str, Any], *, method: str, is_json: bool, r
         **({"Range": "Which bytes: `bytes=0-99`.", "If-Range": "The entity tag of which they are."} if ranges else {}),
     }
     told = operation.setdefault("parameters", [])
+    for one in told:
+        if one["in"] == "header" and any(kind.get("type") == "array" for kind in one["schema"].get("anyOf", ())):
+            # Its lines are one text, with commas between.
+            one["schema"] = {"type": "string"}
     for name, meaning in headers.items():
         told.append({"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}})
     if not told:

@@ -47,7 +47,9 @@ class _Told(NamedTuple):
 
 
 PROBLEMS: dict[int, _Told] = {
-    400: _Told("Malformed", "The body is no form.", "http-error", "There was an error parsing the body", ""),
+    400: _Told(
+        "Malformed", "The body is no text, or no form.", "malformed-body", "There was an error parsing the body", ""
+    ),
     401: _Told(
         "Unauthenticated",
         "There is no token, or one that the hub does not know (any more).",

@@ -166,7 +166,10 @@ DOORS = {
     "POST runs": Door(
         id="create_run",
         answer=Run,
-        also={200: "The run that the same key and request made before."},
+        also={
+            200: "The run that the same key and request made before, or one that has ended, as `Prefer` waits.",
+            202: "It goes on, as `Prefer` agreed to.",
+        },
         refusals=(402, 404, 409),
         leads=_TO_RUN,
     ),
