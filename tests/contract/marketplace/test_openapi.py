@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from jsonschema import Draft202012Validator
@@ -78,8 +80,36 @@ def is_bytes(name: str) -> bool:
     return any(door.id == name and isinstance(door.answer, str) for door in DOORS.values())
 
 
-async def test_the_walk_is_as_the_document_says(world: World, document: dict[str, Any]) -> None:
-    taken = await walking.walk(world, document)
+@pytest.fixture(scope="module")
+def taken(world: World, document: dict[str, Any]) -> list[Any]:
+    """The walk, taken."""
+    walked: list[Any] = asyncio.run(walking.walk(world, document))
+    return walked
+
+
+#: What is in the path of a door that opens one person's things alone.
+PRIVATE = {"{run_id}", "{reproduction_id}", "{work_id}", "{webhook_id}"}
+
+
+async def test_nobody_opens_anothers_things(world: World, taken: list[Any]) -> None:
+    transport = httpx.ASGITransport(world.app(), raise_app_exceptions=False)
+    tried = set()
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        for one in taken:
+            if one.step.who != "bob" or not any(name in one.template for name in PRIVATE):
+                continue
+            for who in ("cyd", "ada", "robot"):
+                path = one.template.format(**one.path)
+                query = {name: value for name, value in one.path.items() if f"{{{name}}}" not in one.template}
+                headers = {"Authorization": f"Bearer {who}"}
+                answer = await client.request(one.method, path, params=query, json=one.body, headers=headers)
+                assert answer.status_code in (403, 404), (one.step.door, who, answer.text[:200])
+                assert one.method == "head" or answer.json()["code"].startswith(("no-such", "missing", "users-only"))
+            tried.add(one.step.door)
+    assert len(tried) > 25
+
+
+def test_the_walk_is_as_the_document_says(taken: list[Any], document: dict[str, Any]) -> None:
     told = operations(document)
     for one in taken:
         answer = one.answer
