@@ -23,7 +23,7 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SS
 #: script can get at (`swath_service.forms`, `swath_service.page_keys`).
 _PAGE_SCOPES = {
     "quota": [Scope.READ.value, Scope.OVERSEE.value],
-    "marketplace": [Scope.READ.value, Scope.EXECUTE.value, Scope.PUBLISH.value],
+    "marketplace": [Scope.READ.value, Scope.EXECUTE.value, Scope.PUBLISH.value, Scope.OVERSEE.value],
 }
 
 

@@ -63,6 +63,21 @@ CLIENT: dict[str, Verb] = {
         maturity="Show how mature a version is, why, and what is missing for the next level.",
         review="Review a version of somebody else's; it counts if you are one of the operator's reviewers.",
     ),
+    **_verbs(
+        "Algorithms",
+        "following",
+        favourite="Keep an algorithm at hand, or list those that you keep.",
+        follow="Be told of what happens to an algorithm, or list those that you follow.",
+    ),
+    **_verbs(
+        "Algorithms",
+        "moderation",
+        dashboard="Show how your algorithms are used, what failed and where, and what they earned.",
+        report="Report an algorithm, a version or a review to the operators.",
+        reports="List your reports and their answers.",
+        revoke="Have a version of your algorithm run no more, for good, with a reason.",
+    ),
+    **_verbs(SERVER, "moderation", moderate="Answer reports, hide algorithms (operators)."),
     **_verbs("Runs", "running", run="Run an algorithm and, unless told otherwise, wait for it."),
     **_verbs(
         "Runs",
@@ -73,6 +88,7 @@ CLIENT: dict[str, Verb] = {
         results="List or fetch the results of a run.",
         cancel="Cancel a run.",
     ),
+    **_verbs("Runs", "webhook", webhook="Have what happens to your runs posted to an address of yours."),
     **_verbs("Runs", "comparing", diff="Compare two files, two folders of results, or two runs."),
     **_verbs(
         "Trust",

@@ -15,6 +15,8 @@ STATUSES: dict[type[SwathError], int] = {
     errors.NotMature: 409,
     errors.NothingToBenchmark: 409,
     errors.TooManyRounds: 409,
+    errors.TooManyReports: 409,
+    errors.ReportAnswered: 409,
     errors.AccountBusy: 409,
     errors.ExportNotReady: 409,
     errors.RunNotTerminal: 409,

@@ -6,14 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.bodies import MaturityBody, ReviewBody
 from swath_marketplace.api.context import Caller, Services
 from swath_marketplace.api.paging import Page, int_of
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.domain.assessments import Assessment
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.maturity import MaturityMark
-from swath_marketplace.domain.reviews import Review
+from swath_marketplace.domain.reviews import Reply, Review, superseded
 from swath_marketplace.services.maturity import MaturityView
 
 router = APIRouter(tags=["maturity"])
@@ -61,7 +61,19 @@ def reviews(
     path = f"{owner}/{name}@{version}"
     before = int_of(page.after(int))
     found, total = services.maturity.reviews_of(actor, path, limit=page.asked, offset=page.offset, before=before)
-    return page.answer("reviews", found, total=total, shape=_review, place=lambda one: (one.sequence,))
+    replies = services.moderation.reviews.replies(actor, path)
+    late = superseded(services.maturity.reviews_of(actor, path, limit=10_000)[0])
+    return page.answer(
+        "reviews",
+        found,
+        total=total,
+        shape=lambda one: {
+            **_review(one),
+            "superseded": one.sequence in late,
+            "replies": [reply_shape(reply) for reply in replies.get(one.sequence, ())],
+        },
+        place=lambda one: (one.sequence,),
+    )
 
 
 @router.post(_VERSION + "/reviews", status_code=201)
@@ -127,11 +139,17 @@ def _review(review: Review) -> dict[str, Any]:
         "digest": review.digest,
         "kind": review.kind.value,
         "verdict": review.verdict.value,
-        "text": review.text,
+        "text": review.text if review.withheld is None else "",
+        "withheld": review.withheld,
         "reviewer": review.reviewer,
         "counts": review.counts,
         "at": iso(review.at),
     }
+
+
+def reply_shape(reply: Reply) -> dict[str, Any]:
+    """A reply to a review as JSON."""
+    return {"number": reply.sequence, "text": reply.text, "by": reply.by, "at": iso(reply.at)}
 
 
 def _mark(mark: MaturityMark) -> dict[str, Any]:

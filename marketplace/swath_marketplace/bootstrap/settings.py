@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     """A criteria file of one's own for maturity; by default the newest that comes with Swath."""
     reviewers: str = Field(default="", max_length=10_000)
     """Names, with commas between, of users whose reviews count, besides operators'."""
+    reports_per_day: int = Field(default=10, ge=1, le=1000)
+    """Most reports that one user makes within a day."""
     marks_raise: bool = False
     """Whether an operator's mark may raise a version's level above what its evidence shows."""
     export_keep_days: float = Field(default=7, gt=0, le=365)

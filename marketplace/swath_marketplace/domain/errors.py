@@ -33,6 +33,14 @@ class TooManyRounds(Conflict):
     """The algorithm has had its rounds of a day."""
 
 
+class TooManyReports(Conflict):
+    """The caller has had their reports of a day."""
+
+
+class ReportAnswered(Conflict):
+    """The report has its answer already."""
+
+
 class BumpTooSmall(Invalid):
     """The change of the interface asks for a larger step of the version."""
 

@@ -72,7 +72,14 @@ class Act:
 
 
 def act_on(
-    kind: ActKind, version: AlgorithmVersion, *, reason: str, by: str, at: datetime, report_id: str | None = None
+    kind: ActKind,
+    version: AlgorithmVersion,
+    *,
+    reason: str,
+    by: str,
+    at: datetime,
+    report_id: str | None = None,
+    review: int | None = None,
 ) -> Act:
     """An act on one version."""
     return Act(
@@ -83,6 +90,7 @@ def act_on(
         name=version.name,
         version=version.version,
         digest=version.digest,
+        review=review,
         reason=reason,
         by=by,
         at=at,

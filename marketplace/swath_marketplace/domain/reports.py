@@ -42,6 +42,8 @@ class Report:
     digest: str | None = None
     review: int | None = None
     """Number of the review within its version, when it is of a review."""
+    about: str
+    """Whose it is: the author's, or, of a review, the reviewer's."""
     text: str
     reporter: str
     """Told to operators alone."""

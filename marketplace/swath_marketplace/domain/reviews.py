@@ -44,6 +44,35 @@ class Review:
     counts: bool
     """Whether the reviewer was one of the operator's when it was given; another's is a remark."""
     at: datetime
+    withheld: str | None = None
+    """Why an operator took its words out of sight; then it counts no more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What the author of a version replies to a review of it. Appended, never changed."""
+
+    algorithm_id: str
+    digest: str
+    review: int
+    """Number of the review."""
+    sequence: int
+    """Number of the reply within its review, from 1."""
+    text: str
+    by: str
+    at: datetime
+
+
+def superseded(reviews: Iterable[Review]) -> frozenset[int]:
+    """The numbers of those in whose place their reviewer put a later one of the same kind."""
+    latest: dict[tuple[str, ReviewKind], int] = {}
+    before: set[int] = set()
+    for review in sorted(reviews, key=lambda one: one.sequence):
+        key = (review.reviewer, review.kind)
+        if key in latest:
+            before.add(latest[key])
+        latest[key] = review.sequence
+    return frozenset(before)
 
 
 def in_force(reviews: Iterable[Review], kind: ReviewKind, *, author: str) -> tuple[Review, ...]:
@@ -52,5 +81,6 @@ def in_force(reviews: Iterable[Review], kind: ReviewKind, *, author: str) -> tup
     for review in sorted(reviews, key=lambda one: one.sequence):
         if review.counts and review.kind is kind and review.reviewer != author:
             latest.pop(review.reviewer, None)
-            latest[review.reviewer] = review
+            if review.withheld is None:
+                latest[review.reviewer] = review
     return tuple(latest.values())

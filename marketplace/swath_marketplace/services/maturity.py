@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from swath.contract.semver import VersionRange
@@ -65,6 +65,11 @@ class Maturity:
         self._reviewers = frozenset(reviewers)
         self._marks_raise = marks_raise
         self._clock = clock
+        self._listeners: list[Callable[[AlgorithmVersion, Review], None]] = []
+
+    def add_listener(self, listener: Callable[[AlgorithmVersion, Review], None]) -> None:
+        """Have `listener` called after each new review is stored."""
+        self._listeners.append(listener)
 
     def level_of(self, version: AlgorithmVersion) -> MaturityLevel:
         """The level of `version` now."""
@@ -72,13 +77,17 @@ class Maturity:
 
     def levels_of(self, versions: Iterable[AlgorithmVersion]) -> Mapping[Key, MaturityLevel]:
         """The level of each version now, by algorithm and digest; two questions to the database however many."""
+        return {key: standing.level for key, standing in self.standings_of(versions).items()}
+
+    def standings_of(self, versions: Iterable[AlgorithmVersion]) -> Mapping[Key, Standing]:
+        """The level of each version now, and what is missing for the next, without assessing any anew."""
         wanted = list(versions)
         if not wanted:
             return {}
         assessments, marks = self._assessments.latest(wanted), self._marks.latest(wanted)
         now = self._clock()
         return {
-            key: self._stand([assessments[key]] if key in assessments else [], mark=marks.get(key), now=now).level
+            key: self._stand([assessments[key]] if key in assessments else [], mark=marks.get(key), now=now)
             for key in map(key_of, wanted)
         }
 
@@ -190,6 +199,8 @@ class Maturity:
         )
         if created and made.counts:
             self._assessor.assess(version, Cause.REVIEW)
+        for listener in self._listeners if created else ():
+            listener(version, made)
         return made, created
 
     def _stand(self, assessments: Sequence[Assessment], **more: object) -> Standing:

@@ -23,14 +23,11 @@ from swath_marketplace.domain.moderation import (
     stopped_for,
 )
 from swath_marketplace.domain.references import parse_reference
-from swath_marketplace.domain.reports import Report
 from swath_marketplace.services.registry import Registry
+from swath_marketplace.services.reports import Reports
 from swath_marketplace.store.moderation import ModerationStore
 
 log = logging.getLogger(__name__)
-
-#: Finds a report that an act answers, for an operator.
-FindReport = Callable[[Actor, str], Report]
 
 
 class Moderation:
@@ -38,8 +35,6 @@ class Moderation:
 
     Parameters
     ----------
-    report
-        Raises `NotFound` where there is none.
     wake
         Called after runs were asked to end.
     """
@@ -49,13 +44,13 @@ class Moderation:
         *,
         store: ModerationStore,
         registry: Registry,
-        report: FindReport,
+        reports: Reports,
         wake: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._store = store
         self._registry = registry
-        self._report = report
+        self._reports = reports
         self._wake = wake
         self._clock = clock
         self._listeners: list[Callable[[Act], None]] = []
@@ -153,6 +148,11 @@ class Moderation:
             return [], 0
         return self._store.acts(algorithm_id=algorithm_id, owner=actor.name, limit=limit, offset=offset)
 
+    def own(self, actor: Actor, *, limit: int, offset: int) -> tuple[Sequence[Act], int]:
+        """A page of the acts on what is the caller's, the latest first."""
+        actor.require(Scope.READ)
+        return self._store.acts(owner=actor.name, limit=limit, offset=offset)
+
     def _of_algorithm(self, actor: Actor, path: str, kind: ActKind, *, reason: str, report_id: str | None) -> Act:
         actor.require(Scope.ADMINISTER)
         found = self._registry.algorithm(actor, path)
@@ -169,17 +169,8 @@ class Moderation:
         )
 
     def _linked(self, actor: Actor, algorithm_id: str, report_id: str | None) -> str | None:
-        if report_id is None:
-            return None
-        actor.require(Scope.ADMINISTER)
-        if self._report(actor, report_id).algorithm_id != algorithm_id:
-            mend = "name a report about this algorithm, or none"
-            raise Invalid(
-                code="another-report",
-                message="this report is about another algorithm",
-                mend=mend,
-                findings=[{"field": "report", "message": "about another algorithm", "mend": mend}],
-            )
+        if report_id is not None:
+            self._reports.linked(actor, report_id, algorithm_id=algorithm_id)
         return report_id
 
     def _exact(self, actor: Actor, path: str) -> AlgorithmVersion:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.fairness import Forecast, Slots, forecast
+from swath_marketplace.domain.fairness import Forecast, Slots, Terms, forecast
 from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.services.terms import TermsBook
 from swath_marketplace.store.queue import QueueStore, Snapshot
@@ -38,6 +38,10 @@ class Places:
                 made = self._forecast()
                 self._made = (time.monotonic() + _FRESH_SECONDS, made)
             return made.get(run.id)
+
+    def terms_of(self, callers: Iterable[str]) -> Mapping[str, Terms]:
+        """What the tiers of `callers` say about the queue."""
+        return self._terms.of(callers)
 
     def _forecast(self) -> Mapping[str, Forecast]:
         terms = self._terms.of(self._store.waiting_callers())

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.assessments import Assessment, Cause, Result
 from swath_marketplace.domain.maturity import MaturityLevel
+from swath_marketplace.domain.moderation import ActKind
 from swath_marketplace.domain.reviews import Review, ReviewKind, ReviewVerdict
 from swath_marketplace.store import tables
 from swath_marketplace.store.assessment_tables import assessments, reviews
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.moderation_tables import acts
 
 #: Algorithm and digest: what an assessment belongs to.
 Key = tuple[str, str]
@@ -156,7 +158,7 @@ class ReviewStore:
             _in_turn(connection, review.algorithm_id)
             known = _reviews(connection, review.algorithm_id, review.digest)
             theirs = [one for one in known if (one.reviewer, one.kind) == (review.reviewer, review.kind)]
-            if theirs and replace(theirs[-1], sequence=0, at=review.at) == replace(review, sequence=0):
+            if theirs and replace(theirs[-1], sequence=0, at=review.at, withheld=None) == replace(review, sequence=0):
                 return theirs[-1], False
             made = replace(review, sequence=len(known) + 1)
             values = {name: getattr(made, name) for name in reviews.c.keys()}  # noqa: SIM118 - not a mapping
@@ -164,6 +166,21 @@ class ReviewStore:
                 reviews.insert().values({**values, "kind": made.kind.value, "verdict": made.verdict.value})
             )
         return made, True
+
+    def latest_of(self, owner: str, *, limit: int = 100) -> Sequence[Review]:
+        """The latest reviews of what `owner` has published, newest first."""
+        algorithms = tables.algorithms
+        query = (
+            sa.select(reviews.c.algorithm_id, reviews.c.digest, reviews.c.sequence)
+            .join(algorithms, algorithms.c.id == reviews.c.algorithm_id)
+            .where(algorithms.c.owner == owner)
+            .order_by(reviews.c.at.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            keys = [(row.algorithm_id, row.digest, row.sequence) for row in connection.execute(query)]
+            whole = {key: _reviews(connection, *key) for key in dict.fromkeys(key[:2] for key in keys)}
+        return [whole[key[:2]][key[2] - 1] for key in keys]
 
     def of(self, version: AlgorithmVersion) -> Sequence[Review]:
         """Every review of a version, the first given first."""
@@ -237,8 +254,16 @@ def _assessment(row: sa.Row[Any]) -> Assessment:
 
 def _reviews(connection: sa.Connection, algorithm_id: str, digest: str) -> Sequence[Review]:
     mine = (reviews.c.algorithm_id == algorithm_id, reviews.c.digest == digest)
+    withheld = {
+        row.review: row.reason
+        for row in connection.execute(
+            sa.select(acts.c.review, acts.c.reason)
+            .where(acts.c.algorithm_id == algorithm_id, acts.c.digest == digest, acts.c.kind == ActKind.WITHHOLD.value)
+            .order_by(acts.c.sequence.desc())
+        )
+    }
     found = connection.execute(sa.select(reviews).where(*mine).order_by(reviews.c.sequence))
-    return [_review(dict(row._mapping)) for row in found]
+    return [replace(_review(dict(row._mapping)), withheld=withheld.get(row.sequence)) for row in found]
 
 
 def _review(values: Mapping[str, Any]) -> Review:

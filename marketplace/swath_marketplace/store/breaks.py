@@ -39,6 +39,13 @@ class BreakStore:
             rows = connection.execute(sa.select(breaks).where(*wanted)).all()
         return {row.scenario: _break(row) for row in rows}
 
+    def open_of_owner(self, owner: str) -> Sequence[Break]:
+        """The open breaks of everything that `owner` has published, the newest first."""
+        wanted = (breaks.c.owner == owner, breaks.c.closed_at.is_(None))
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(breaks).where(*wanted).order_by(breaks.c.opened_at.desc())).all()
+        return [_break(row) for row in rows]
+
     def rounds_of_open(self) -> frozenset[str]:
         """The rounds that found what is broken still."""
         with self._database.read() as connection:
@@ -89,6 +96,12 @@ class NoticeStore:
             query = sa.select(notices).where(*wanted).order_by(notices.c.at.desc(), notices.c.id)
             rows = connection.execute(query.limit(limit).offset(offset)).all()
         return [_notice(row) for row in rows], total
+
+    def read_all(self, user: str, *, until: datetime, at: datetime) -> int:
+        """Note that a user has read every notice up to `until`; how many of them were unread."""
+        wanted = (notices.c.user == user, notices.c.at <= until, notices.c.read_at.is_(None))
+        with self._database.write() as connection:
+            return connection.execute(notices.update().where(*wanted).values(read_at=at)).rowcount
 
     def read(self, user: str, notice_id: str, *, at: datetime) -> Notice | None:
         """Note that a notice was read; ``None`` when the user has none of that id."""

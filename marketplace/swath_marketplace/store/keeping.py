@@ -9,14 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from swath_marketplace.domain.benchmarks import RoundState
+from swath_marketplace.domain.benchmarks import RoundState, ScenarioOutcome
 from swath_marketplace.domain.keeping import Pin
 from swath_marketplace.domain.reproductions import Stage as ReproductionStage
 from swath_marketplace.domain.runs import Run, Stage
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.keeping_tables import result_pins
 from swath_marketplace.store.reproduction_tables import reproductions
-from swath_marketplace.store.round_tables import breaks, round_runs, rounds
+from swath_marketplace.store.round_tables import breaks, round_results, round_runs, rounds
 from swath_marketplace.store.run_rows import run_of
 from swath_marketplace.store.tables import runs
 
@@ -120,10 +120,23 @@ def _pinned() -> sa.ColumnElement[bool]:
         .correlate(rounds)
         .scalar_subquery()
     )
+    # What a version's card shows as its example comes from there.
+    green = (
+        sa.select(sa.func.max(other.c.number))
+        .join(round_results, round_results.c.round_id == other.c.id)
+        .where(
+            other.c.algorithm_id == rounds.c.algorithm_id,
+            other.c.version_digest == rounds.c.version_digest,
+            other.c.state == RoundState.ENDED.value,
+            round_results.c.result["outcome"].as_string() == ScenarioOutcome.GREEN.value,
+        )
+        .correlate(rounds)
+        .scalar_subquery()
+    )
     shown = sa.exists().where(breaks.c.round_id == rounds.c.id, breaks.c.closed_at.is_(None))
     benchmark = (
         sa.exists()
         .where(round_runs.c.run_id == runs.c.id, round_runs.c.round_id == rounds.c.id)
-        .where(sa.or_(rounds.c.state != RoundState.ENDED.value, rounds.c.number == newest, shown))
+        .where(sa.or_(rounds.c.state != RoundState.ENDED.value, rounds.c.number.in_([newest, green]), shown))
     )
     return sa.or_(by_name, again, benchmark)

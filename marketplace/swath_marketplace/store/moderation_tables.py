@@ -35,7 +35,7 @@ class ReportRow(Base, table=True):
         ),
         sa.Index("ix_reports_state", "state", "at"),
         sa.Index("ix_reports_reporter", "reporter", "at"),
-        sa.Index("ix_reports_algorithm", "algorithm_id", "at"),
+        sa.Index("ix_reports_about", "about", "at"),
     )
 
     id: str = Field(primary_key=True)
@@ -46,6 +46,7 @@ class ReportRow(Base, table=True):
     version: str | None = None
     digest: str | None = None
     review: int | None = None
+    about: str
     text: str
     reporter: str
     at: datetime = Field(sa_column=sa.Column(UtcDateTime, nullable=False))

@@ -75,7 +75,7 @@ class ReportStore:
         Parameters
         ----------
         about
-            Whose algorithms they are about.
+            Whose the things are that they are about.
         """
         wanted: list[sa.ColumnElement[bool]] = []
         if state is not None:
@@ -83,7 +83,7 @@ class ReportStore:
         if reporter is not None:
             wanted.append(reports.c.reporter == reporter)
         if about is not None:
-            wanted.append(reports.c.owner == about)
+            wanted.append(reports.c.about == about)
         order = reports.c.at if state is ReportState.OPEN else reports.c.at.desc()
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(reports).where(*wanted)).scalar_one()

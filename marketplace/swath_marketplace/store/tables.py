@@ -99,7 +99,15 @@ class RunRow(Base, table=True):
         sa.Index("ix_runs_expired", "results_cleared_at", "results_expired_at"),
         # Dashboards read these alone, without the rows.
         sa.Index(
-            "ix_runs_use", "algorithm_id", "created_at", "caller", "purpose", "version", "outcome", "platform_fault"
+            "ix_runs_use",
+            "algorithm_id",
+            "created_at",
+            "caller",
+            "purpose",
+            "version",
+            "outcome",
+            "platform_fault",
+            "settlement",
         ),
         sa.Index(
             "ix_runs_ended",
@@ -108,8 +116,17 @@ class RunRow(Base, table=True):
             "version",
             "outcome",
             "platform_fault",
+            "settlement",
             "purpose",
             "cost_millicredits",
+        ),
+        sa.Index(
+            "ix_runs_open",
+            "stage",
+            "caller",
+            "queued_at",
+            sqlite_where=sa.text("stage <> 'terminal'"),
+            postgresql_where=sa.text("stage <> 'terminal'"),
         ),
         sa.Index(
             "ix_runs_failed",
@@ -117,6 +134,13 @@ class RunRow(Base, table=True):
             "ended_at",
             sqlite_where=sa.text("outcome = 'error'"),
             postgresql_where=sa.text("outcome = 'error'"),
+        ),
+        sa.Index(
+            "ix_runs_paid",
+            "algorithm_id",
+            "ended_at",
+            sqlite_where=sa.text("added_value IS NOT NULL"),
+            postgresql_where=sa.text("added_value IS NOT NULL"),
         ),
     )
 

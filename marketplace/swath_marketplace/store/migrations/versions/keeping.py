@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "keeping"
-down_revision = "hooks"
+down_revision = "card"
 branch_labels = None
 depends_on = None
 

@@ -26,7 +26,20 @@ _NOTICES = (
     "review",
 )
 _APPEND_ONLY = ("moderation_acts", "review_replies")
-_REPORTED = ("id", "kind", "algorithm_id", "owner", "name", "version", "digest", "review", "text", "reporter", "at")
+_REPORTED = (
+    "id",
+    "kind",
+    "algorithm_id",
+    "owner",
+    "name",
+    "version",
+    "digest",
+    "review",
+    "about",
+    "text",
+    "reporter",
+    "at",
+)
 
 
 def upgrade() -> None:
@@ -86,6 +99,7 @@ def _reports() -> None:
         sa.Column("version", sa.String()),
         sa.Column("digest", sa.String()),
         sa.Column("review", sa.Integer()),
+        sa.Column("about", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("reporter", sa.String(), nullable=False),
         sa.Column("at", _TIME, nullable=False),
@@ -108,7 +122,7 @@ def _reports() -> None:
     )
     op.create_index("ix_reports_state", "reports", ["state", "at"])
     op.create_index("ix_reports_reporter", "reports", ["reporter", "at"])
-    op.create_index("ix_reports_algorithm", "reports", ["algorithm_id", "at"])
+    op.create_index("ix_reports_about", "reports", ["about", "at"])
 
 
 def _acts() -> None:
@@ -183,14 +197,25 @@ def _indices() -> None:
     op.create_index(
         "ix_runs_use",
         "runs",
-        ["algorithm_id", "created_at", "caller", "purpose", "version", "outcome", "platform_fault"],
+        ["algorithm_id", "created_at", "caller", "purpose", "version", "outcome", "platform_fault", "settlement"],
     )
     op.create_index(
         "ix_runs_ended",
         "runs",
-        ["ended_at", "algorithm_id", "version", "outcome", "platform_fault", "purpose", "cost_millicredits"],
+        [
+            "ended_at",
+            "algorithm_id",
+            "version",
+            "outcome",
+            "platform_fault",
+            "settlement",
+            "purpose",
+            "cost_millicredits",
+        ],
     )
+    op.execute("CREATE INDEX ix_runs_open ON runs (stage, caller, queued_at) WHERE stage <> 'terminal'")
     op.execute("CREATE INDEX ix_runs_failed ON runs (algorithm_id, ended_at) WHERE outcome = 'error'")
+    op.execute("CREATE INDEX ix_runs_paid ON runs (algorithm_id, ended_at) WHERE added_value IS NOT NULL")
 
 
 def _append_only() -> None:
@@ -229,7 +254,7 @@ def _time() -> str:
 
 def downgrade() -> None:
     """Take the tables out again; the columns stay, for a revoked version must not run again."""
-    for name in ("ix_runs_failed", "ix_runs_ended", "ix_runs_use"):
+    for name in ("ix_runs_open", "ix_runs_paid", "ix_runs_failed", "ix_runs_ended", "ix_runs_use"):
         op.drop_index(name, "runs")
     for table in ("review_replies", "moderation_acts", "reports"):
         op.drop_table(table)
