@@ -19,6 +19,7 @@ from swath_marketplace.api.openapi import (
     algorithms,
     benchmarks,
     comparisons,
+    judging,
     maturity,
     runs,
     trust,
@@ -33,6 +34,7 @@ DOORS: dict[str, Door] = {
     **algorithms.DOORS,
     **benchmarks.DOORS,
     **comparisons.DOORS,
+    **judging.DOORS,
     **maturity.DOORS,
     **runs.DOORS,
     **trust.DOORS,
@@ -130,7 +132,8 @@ def _refusals(operation: Mapping[str, Any], door: Door, *, method: str) -> set[i
     if any(one["in"] == "path" for one in operation.get("parameters", ())):
         told.add(404)
     if method not in ("get", "head"):
-        told.add(413)
+        # 409: the same request, under the same idempotency key, goes on.
+        told |= {409, 413}
     if operation.get("requestBody"):
         told.add(400)
     return told
