@@ -40,6 +40,7 @@ CLIENT: dict[str, Verb] = {
         whoami="Show who is signed in, where, and what the token allows.",
         wallet="Show what your wallet holds, until when it lasts, and what was taken from it.",
     ),
+    **_verbs("Account", "tokens", **{"token": "Make, list and revoke tokens, one for each purpose."}),
     **_verbs(
         "Algorithms",
         "catalogue",

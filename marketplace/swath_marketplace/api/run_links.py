@@ -6,16 +6,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 from swath_service.actor import Actor, Scope
 from swath_service.errors import SwathError
+from swath_service.kept_files import KeptFile
 from swath_service.pages import wants_html
 from swath_service.tickets import TICKET_SECONDS
 
 from swath_marketplace.api.bodies import RunLinkBody
 from swath_marketplace.api.context import Caller, RunId, Services
-from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.downloads import download_of, filename_of
 from swath_marketplace.api.rendering import render_error
 from swath_marketplace.api.run_pages import shared_page
 from swath_marketplace.api.runs import log_answer, stream_answer
@@ -86,11 +87,10 @@ async def shared_events(
 
 
 @router.get("/shared/{secret}/results/{name}")
-def shared_result(secret: Secret, name: Output, actor: Caller, services: Services) -> FileResponse:
+def shared_result(secret: Secret, name: Output, actor: Caller, services: Services) -> KeptFile:
     """The bytes of one output of the shared run; ranges are answered."""
     _, run = services.run_links.open(actor, secret)
-    output, path = services.runs.result(_maker(run.caller), run.id, name)
-    return FileResponse(path, media_type=output.media_type, filename=filename_of(output), headers=headers_of(output))
+    return download_of(*services.runs.result(_maker(run.caller), run.id, name))
 
 
 @router.post("/shared/{secret}/results/{name}/ticket", status_code=201, include_in_schema=False)

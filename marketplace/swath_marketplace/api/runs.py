@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from sse_starlette import EventSourceResponse
 from swath_service.pages import wants_html
 
 from swath_marketplace.api.bodies import RunBody
 from swath_marketplace.api.context import Caller, Context, RunId, Services
-from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.downloads import download_of
 from swath_marketplace.api.paging import AT_AND_ID, Page
 from swath_marketplace.api.preferences import Preferences, waited_for
 from swath_marketplace.api.run_pages import run_page, runs_page
@@ -139,7 +139,7 @@ def stream_answer(services: Context, run_id: str, *, last_event_id: str | None) 
 @router.get("/runs/{run_id}/log")
 def log(run_id: RunId, actor: Caller, services: Services) -> StreamingResponse:
     """What the notebook printed so far."""
-    found = services.runs.get(actor, run_id)
+    found = services.runs.with_files(actor, run_id)
 
     return log_answer(services, found.id)
 
@@ -163,10 +163,9 @@ def results(run_id: RunId, actor: Caller, services: Services) -> list[dict[str, 
 
 
 @router.api_route("/runs/{run_id}/results/{name}", methods=["GET", "HEAD"])
-def result(run_id: RunId, name: Annotated[str, Path(max_length=64)], actor: Caller, services: Services) -> FileResponse:
-    """The bytes of one output; ranges are answered."""
-    output, path = services.runs.result(actor, run_id, name)
-    return FileResponse(path, media_type=output.media_type, filename=filename_of(output), headers=headers_of(output))
+def result(run_id: RunId, name: Annotated[str, Path(max_length=64)], actor: Caller, services: Services) -> Response:
+    """The bytes of one output, or parts of them; 304 to who has them: their sha256 is the entity tag."""
+    return download_of(*services.runs.result(actor, run_id, name))
 
 
 def _asked(body: RunBody) -> RunRequest:

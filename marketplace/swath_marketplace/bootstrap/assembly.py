@@ -41,6 +41,7 @@ from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.keeping import ResultKeeper
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
@@ -72,6 +73,7 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
+    results: ResultKeeper
     leaving: Exit
     search: Searching
     hooks: Hooks
@@ -80,7 +82,13 @@ class Marketplace:
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
         watching = (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
-        keepers = (self.search.keeper, self.leaving.keeper, self.hooks.deliverer, self.context.judging.follow_keeper)
+        keepers = (
+            self.search.keeper,
+            self.leaving.keeper,
+            self.results,
+            self.hooks.deliverer,
+            self.context.judging.follow_keeper,
+        )
         return (*watching, *keepers)
 
 
@@ -136,6 +144,7 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
+        results=running.results,
         leaving=parts.leaving,
         search=parts.search,
         hooks=parts.hooks,
@@ -184,7 +193,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         inventories=parts.inventories,
         forms=FormTokens(),
         searches=parts.search.searches,
-        shapes=Shapes(prefix, maturity=parts.assessed.maturity),
+        shapes=Shapes(prefix, maturity=parts.assessed.maturity, clock=ground.clock),
         trust=parts.trust,
         exits=parts.leaving.doors,
         webhooks=parts.hooks.webhooks,

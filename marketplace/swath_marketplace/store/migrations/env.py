@@ -14,6 +14,7 @@ for module in (
     "assessment_tables",
     "card_tables",
     "dossier_tables",
+    "keeping_tables",
     "hook_tables",
     "lineage_tables",
     "moderation_tables",
