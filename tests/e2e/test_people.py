@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 RUNS = "services/marketplace/runs"
-#: Of the same origin, and no page of ours: from here a script may ask for anything, as one in somebody's Lab server may.
+#: Of the same origin, and no page of ours: a script may ask for anything here, as in a page of somebody's Lab server.
 DATA = "services/marketplace/environments"
 
 
