@@ -54,7 +54,8 @@ def test_secrets_of_one_service_stay_with_it(managed: dict[str, dict[str, object
 def test_a_session_in_a_browser_only_reads(managed: dict[str, dict[str, object]]) -> None:
     """With its cookie. The marketplace's pages act by authorities of their own (`test_forms`, `test_page_keys`)."""
     # An operator's session also reads what is others'.
-    more = {"quota": ["custom:swath:oversee"], "marketplace": ["custom:swath:execute", "custom:swath:publish"]}
+    acts = [f"custom:swath:{scope}" for scope in ("execute", "publish", "oversee")]
+    more = {"quota": ["custom:swath:oversee"], "marketplace": acts}
     for name in ("quota", "marketplace", "archive", "dask-gateway"):
         others = more.get(name, [])
         allowed = ["custom:swath:read", *others, f"access:services!service={name}"]
