@@ -21,7 +21,7 @@ from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.services.answers import Answered, Claim
 
 #: Below the service's prefix: doors that keep their keys themselves.
-_OWN = re.compile(r"/(runs|reproductions|runs/[^/]+/reproductions)")
+_OWN = re.compile(r"/(runs|reproductions|runs/[^/]+/reproductions|ogc/processes/[^/]+/execution)")
 _KEPT_HEADERS = ("content-type", "location", "etag", "cache-control")
 #: A longer answer is not kept; nothing that is made is answered with so much.
 _MOST_BYTES = 1 << 20
