@@ -128,9 +128,10 @@ def _service(name: str, folder: Path) -> Iterator[str]:
             tags.setdefault(tag, []).append((method.upper(), path, operation))
     for tag in sorted(tags):
         page = f"{name}-{tag.replace(' ', '-')}"
-        lines = [f"# {name}: {tag}", ""]
+        lines = [f"# {name}: {tag}", "", f"Paths stand below `/services/{name}/`.", ""]
         for method, path, operation in tags[tag]:
-            lines += _operation(method, path, operation, document)
+            shown = path.removeprefix(f"/services/{name}/") or "/"
+            lines += _operation(method, shown, operation, document)
         _write(folder / "http" / f"{page}.md", "\n".join(lines))
         yield page
 

@@ -33,6 +33,8 @@ ONLY_SHOWN = {
     "doors-exit": 1,
     "doors-moderation": 2,
     "doors-ogc": 2,
+    "doors-pages": 1,
+    "doors-search": 1,
     "operators": 2,
     "quota": 1,
     "quota-ledger": 1,

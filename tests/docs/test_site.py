@@ -54,8 +54,8 @@ def test_the_reference_has_every_door_every_verb_and_the_search_its_index(site: 
     command = (site / "reference" / "command.html").read_text()
     assert [verb for verb in CLIENT if f'id="swath-{verb}"' not in command] == []
     doors = "".join(path.read_text() for path in (site / "reference" / "http").glob("*.html"))
-    for door in ("/services/marketplace/runs", "/services/marketplace/account/exports", "/services/quota/wallet"):
-        assert door in doors
+    for door in ("post-runs", "post-account-exports", "get-wallet", "get-collections"):
+        assert f'id="{door}"' in doors
     assert "open_cube" in (site / "reference" / "python" / "notebook.html").read_text()
     assert "Search.setIndex" in (site / "searchindex.js").read_text()[:200]
 
