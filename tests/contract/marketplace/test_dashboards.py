@@ -78,9 +78,7 @@ async def test_an_author_is_told_how_it_goes_and_never_who_or_with_what(http: ht
     assert others["algorithms"] == others["reports"] == others["acts"] == []
 
 
-async def test_what_the_platform_spoilt_is_no_failure_of_the_version(
-    http: httpx.AsyncClient, world: World
-) -> None:
+async def test_what_the_platform_spoilt_is_no_failure_of_the_version(http: httpx.AsyncClient, world: World) -> None:
     run(world, BOB)
     world.made.context.moderation.acts.hide(ROOT, "ada/double", reason="looked at")
     world.made.context.moderation.acts.unhide(ROOT, "ada/double", reason="nothing found")
