@@ -98,7 +98,7 @@ class UseFacts:
                 runs.c.algorithm_id,
                 runs.c.version,
                 runs.c.error["code"].as_string().label("code"),
-                runs.c.error["cell"].as_integer().label("cell"),
+                runs.c.error["cell"].as_string().label("cell"),
                 # Longer than any known class is none.
                 sa.func.substr(head, 1, 40).label("head"),
                 runs.c.ended_at,
@@ -131,7 +131,8 @@ class UseFacts:
     def _income(
         self, connection: sa.Connection, wanted: Sequence[sa.ColumnElement[bool]]
     ) -> Mapping[str, dict[date, Income]]:
-        paid = runs.c.added_value["paid"].as_integer().label("paid")
+        # As text first: no database takes a number of ours for too large a one.
+        paid = sa.cast(runs.c.added_value["paid"].as_string(), sa.BigInteger).label("paid")
         inner = (
             sa.select(runs.c.algorithm_id, self._day(runs.c.ended_at).label("day"), paid)
             .where(*wanted, runs.c.added_value.is_not(None))
