@@ -18,6 +18,7 @@ from swath_marketplace.domain.dashboards import (
     Income,
     Tally,
     Use,
+    cell_told,
     class_told,
 )
 from swath_marketplace.domain.runs import ACTIVE_STAGES, Desired, RunPurpose, RunStatus, SettlementKind, Stage
@@ -116,7 +117,7 @@ class UseFacts:
         )
         merged: dict[tuple[Any, ...], tuple[int, datetime]] = {}
         for row in connection.execute(query):
-            key = (row.algorithm_id, row.version, row.code, row.cell, _class_of(row.code, row.head))
+            key = (row.algorithm_id, row.version, row.code, cell_told(row.cell), _class_of(row.code, row.head))
             before, last_at = merged.get(key, (0, row.last_at))
             merged[key] = before + row.times, max(last_at, row.last_at)
         found: dict[str, list[Failure]] = defaultdict(list)
