@@ -28,6 +28,7 @@ from fair_queue import bench_fair  # noqa: E402 - as below
 from inputs_watch import bench_inputs  # noqa: E402 - as below
 from ledger_rates import bench_ledger  # noqa: E402 - it uses the tests' own modules, found through the line above
 from lineage_walks import bench_lineage  # noqa: E402 - so does this
+from ogc_echo import bench_echo  # noqa: E402
 from plain_swath import PlainSwath  # noqa: E402
 from receipt_cost import bench_receipts  # noqa: E402
 
@@ -135,7 +136,7 @@ def main() -> None:
         quotes()
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parts = ["runs", "fair", "holds", "inputs", "lineage", "receipts"]
+    parts = ["runs", "fair", "holds", "inputs", "lineage", "receipts", "echo"]
     parser.add_argument("only", nargs="?", choices=parts, help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
@@ -154,6 +155,9 @@ def main() -> None:
         content["metadata"]["swath"]["resources"]["cpus"] = 1
         python = options.python.absolute()
         bench_fair(say, python=python, notebook=content, algorithm="bench-trivial", runs=options.runs)
+    if options.only == "echo":
+        # Installs its peer, so not among those that run without being named.
+        bench_echo(say, python=options.python.absolute(), rounds=options.rounds)
     if options.only in (None, "inputs"):
         bench_inputs(say, python=options.python.absolute(), rounds=options.rounds)
     if options.only in (None, "holds"):

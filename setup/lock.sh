@@ -10,6 +10,8 @@ done
 for environment in kernels/environments/*/pyproject.toml; do
   "${compile[@]}" pyproject.toml --extra kernel -o "$(dirname "$environment")/requirements.lock"
 done
+# What `make bench ARGS=echo` compares with; no part of Swath.
+echo 'pygeoapi' | "${compile[@]}" - -o requirements/bench.lock
 echo 'uv' | "${compile[@]}" - -o requirements/uv.lock
 for folder in hub/proxy marketplace/web; do
   (cd "$folder" && npm install --package-lock-only --ignore-scripts --no-audit --no-fund)

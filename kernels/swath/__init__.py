@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from swath.checkpoint import checkpoint_requested, on_checkpoint
     from swath.client.api import (
+        add_webhook,
         algorithms,
         environments,
         get_run,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         validate,
         verify,
         wallet,
+        webhooks,
         whoami,
     )
     from swath.client.errors import SwathError
@@ -69,6 +71,7 @@ __all__ = [
     "Pattern",
     "SwathError",
     "TemporalInterval",
+    "add_webhook",
     "algorithms",
     "checkpoint_requested",
     "cluster",
@@ -89,10 +92,14 @@ __all__ = [
     "validate",
     "verify",
     "wallet",
+    "webhooks",
     "whoami",
 ]
 
-_API = "algorithms environments get_run lineage login publish quote reproduce run runs validate verify wallet whoami"
+_API = (
+    "add_webhook algorithms environments get_run lineage login publish quote reproduce run runs validate verify wallet "
+    "webhooks whoami"
+)
 _TYPES = "BBox Bounds Ge GeoJSON Gt Interval Le Len Lt MaxLen MinLen MultipleOf Pattern TemporalInterval"
 _HOMES = {
     **dict.fromkeys(_API.split(), "swath.client.api"),

@@ -64,6 +64,12 @@ CLIENT: dict[str, Verb] = {
     ),
     **_verbs(
         "Algorithms",
+        "following",
+        favourite="Keep an algorithm at hand, or list those that you keep.",
+        follow="Be told of what happens to an algorithm, or list those that you follow.",
+    ),
+    **_verbs(
+        "Algorithms",
         "moderation",
         dashboard="Show how your algorithms are used, what failed and where, and what they earned.",
         report="Report an algorithm, a version or a review to the operators.",
@@ -81,6 +87,7 @@ CLIENT: dict[str, Verb] = {
         results="List or fetch the results of a run.",
         cancel="Cancel a run.",
     ),
+    **_verbs("Runs", "webhook", webhook="Have what happens to your runs posted to an address of yours."),
     **_verbs("Runs", "comparing", diff="Compare two files, two folders of results, or two runs."),
     **_verbs(
         "Trust",

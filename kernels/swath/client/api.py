@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from swath.client import reproduction as _reproduction
 from swath.client import runs as _runs
 from swath.client import session
 from swath.client import wallet as _wallet
+from swath.client import webhooks as _webhooks
 from swath.client.algorithms import Algorithms, PublishedVersion, Reference, Validation
 from swath.client.errors import Invalid, NotSignedIn
 from swath.client.http import MARKETPLACE, Api
@@ -26,6 +27,7 @@ from swath.client.runs import Runs
 from swath.client.session import Identity
 from swath.client.values import parameters_json
 from swath.client.wallet import Wallet
+from swath.client.webhooks import Webhook
 
 if TYPE_CHECKING:
     # With it comes what checks signatures, which few need.
@@ -294,6 +296,35 @@ def verify(file: str | Path, *, receipt: str | Path | None = None) -> Verificati
 def wallet() -> Wallet:
     """Your credits, and what was taken from them."""
     return _wallet.read(session.connection())
+
+
+def add_webhook(
+    url: str, *, events: Sequence[str] | None = None, algorithm: str | None = None, run: str | None = None
+) -> Webhook:
+    """Have what happens to your runs posted to an address of yours, signed.
+
+    >>> hook = swath.add_webhook("https://hooks.example.org/swath", events=["run.end"])
+    >>> hook.secret  # keep it where the receiver finds it: it is not told again
+
+    Parameters
+    ----------
+    events
+        ``run.start``, ``run.progress``, ``run.output``, ``run.end`` (or ``run.end.finished``, ``run.end.error``,
+        ``run.end.canceled``), ``notice``; by default start and end.
+    algorithm, run
+        Of runs of ``owner/name``, or of one run, only.
+
+    Raises
+    ------
+    Invalid
+        The address is not one that is sent to: https, to the open internet.
+    """
+    return _webhooks.add(session.connection(), url, events=events, algorithm=algorithm, run=run)
+
+
+def webhooks() -> list[Webhook]:
+    """Your webhooks, the oldest first."""
+    return _webhooks.every(session.connection())
 
 
 def whoami() -> Identity:

@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from swath_marketplace.api.algorithms import Name, Owner
 from swath_marketplace.api.bodies import PriceBody
 from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paths import Name, Owner
 from swath_marketplace.domain.added_value import AddedValuePrice
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.services.added_value import PriceBook

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Request, Response
+from swath_service.pages import wants_html
 
 from swath_marketplace.api.bodies import PublishBody, ValidateBody, YankBody
+from swath_marketplace.api.card_pages import card_page
 from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paths import Name, Owner, Version
+
+__all__ = ["Name", "Owner", "Version", "router"]
 
 router = APIRouter(tags=["algorithms"])
-
-Owner = Annotated[str, Path(max_length=128)]
-Name = Annotated[str, Path(max_length=64)]
-Version = Annotated[str, Path(max_length=100)]
 
 #: A notebook is a user's: nothing in it may act in a browser that shows it from here.
 _NOTEBOOK_HEADERS = {
@@ -55,15 +56,23 @@ def publish(body: PublishBody, response: Response, actor: Caller, services: Serv
     return {**shaped, "findings": list(published.findings)}
 
 
-@router.get("/algorithms/{owner}/{name}")
-def algorithm(owner: Owner, name: Name, actor: Caller, services: Services) -> dict[str, Any]:
-    """One algorithm with its versions."""
+@router.get("/algorithms/{owner}/{name}", response_model=dict[str, Any])
+def algorithm(
+    request: Request, owner: Owner, name: Name, actor: Caller, services: Services
+) -> dict[str, Any] | Response:
+    """One algorithm with its versions. To a browser, its card."""
+    if wants_html(request):
+        return card_page(request, actor, services, path=f"{owner}/{name}")
     return services.shapes.algorithm(services.registry.get(actor, f"{owner}/{name}"), whole=True)
 
 
-@router.get("/algorithms/{owner}/{name}/versions/{version}")
-def version(owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services) -> dict[str, Any]:
-    """One version, by its number or by a range."""
+@router.get("/algorithms/{owner}/{name}/versions/{version}", response_model=dict[str, Any])
+def version(
+    request: Request, owner: Owner, name: Name, *, version: Version, actor: Caller, services: Services
+) -> dict[str, Any] | Response:
+    """One version, by its number or by a range. To a browser, the card at that version."""
+    if wants_html(request):
+        return card_page(request, actor, services, path=f"{owner}/{name}", version=version)
     return services.shapes.version(services.registry.version(actor, f"{owner}/{name}@{version}"))
 
 

@@ -20,14 +20,19 @@ from swath_marketplace.api import (
     added_value,
     algorithms,
     assets,
+    card_pages,
+    cards,
     comparisons,
     dashboards,
     dossiers,
+    externals,
+    favourites,
     inventories,
     lineage,
     maturity,
     moderation,
     moderation_pages,
+    notices,
     ogc,
     pages,
     receipts,
@@ -41,6 +46,7 @@ from swath_marketplace.api import (
 )
 from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
+from swath_marketplace.api.idempotency import Idempotency
 from swath_marketplace.api.limits import BodyLimit
 
 
@@ -73,7 +79,12 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     )
     # Inside the one that gives each request its id, so that its answer carries that too.
     base = prefix.rstrip("/")
-    app.user_middleware.append(Middleware(BodyLimit, streamed=frozenset({f"{base}/account/imports"})))
+    # What is streamed to a file is held in no memory, and so is under no key.
+    streamed = frozenset({f"{base}/account/imports"})
+    app.user_middleware += [
+        Middleware(BodyLimit, streamed=streamed),
+        Middleware(Idempotency, base=base, passed_over=streamed),
+    ]
     install_page_keys(app)
     app.state.context = context
 
@@ -87,7 +98,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         """What this is, who you are here, and where to go on; for browsers the catalogue."""
         if wants_html(request):
             return await run_in_threadpool(search.catalogue_page, request, actor, context)
-        doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "openapi.json")}
+        doors = {name: f"{base}/{name}" for name in ("algorithms", "runs", "environments", "ogc/", "openapi.json")}
         return {"title": app.title, "version": app.version, "user": actor.name, "links": {"self": prefix, **doors}}
 
     for router in (
@@ -95,12 +106,17 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         added_value.router,
         algorithms.router,
         assets.router,
+        card_pages.router,
+        cards.router,
         comparisons.router,
         dashboards.router,
         dossiers.router,
+        externals.router,
+        favourites.router,
         inventories.router,
         lineage.router,
         maturity.router,
+        notices.router,
         moderation.router,
         moderation_pages.router,
         ogc.router,

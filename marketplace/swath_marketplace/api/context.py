@@ -13,11 +13,13 @@ from swath_service.tickets import Tickets
 
 from swath_marketplace.api.shapes import Shapes
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.answers import Answers
 from swath_marketplace.services.comparisons import Comparisons
 from swath_marketplace.services.dossiers import Dossiers
 from swath_marketplace.services.events import EventLogs
 from swath_marketplace.services.exit.doors import ExitDoors
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.judging import Judging
 from swath_marketplace.services.lineage import Lineages
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.moderation_desk import ModerationDesk
@@ -44,6 +46,7 @@ class Context:
     version_comparisons: VersionComparisons
     dossiers: Dossiers
     maturity: Maturity
+    judging: Judging
     moderation: ModerationDesk
     rounds: Rounds
     runs: Runs
@@ -60,6 +63,7 @@ class Context:
     trust: Trust
     exits: ExitDoors
     webhooks: Webhooks
+    answers: Answers
     wait_seconds: float
     """The longest that an answer waits for the end of a run."""
     tickets: Tickets = field(default_factory=Tickets)

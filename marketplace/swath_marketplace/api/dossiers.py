@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Path, Response, UploadFile
 from swath_service.errors import Invalid
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.dossiers import Dossier

@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.bodies import MaturityBody, ReviewBody
 from swath_marketplace.api.context import Caller, Services
 from swath_marketplace.api.paging import Page, int_of
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.domain.assessments import Assessment
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.maturity import MaturityMark

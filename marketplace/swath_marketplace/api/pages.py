@@ -15,9 +15,9 @@ from swath_service.actor import Actor
 from swath_service.errors import SwathError
 from swath_service.pages import stylesheet
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.context import Caller, Context, RunId, Services
 from swath_marketplace.api.lineage_svg import picture_of
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.api.rendering import render, render_error
 from swath_marketplace.domain.runs import Run, RunStatus
 from swath_marketplace.services.reproductions import ReproductionRequest

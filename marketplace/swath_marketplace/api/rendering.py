@@ -68,7 +68,7 @@ def render_error(request: Request, error: SwathError, *, prefix: str, viewer: st
 
 @cache
 def _pages() -> Pages:
-    filters = {"credits": credits_text, "size": size_text, "json": _json, "seconds": seconds_text}
+    filters = {"credits": credits_text, "size": size_text, "json": _json, "pretty": _pretty, "seconds": seconds_text}
     return Pages("swath_marketplace.api", filters=filters)
 
 
@@ -95,6 +95,10 @@ def seconds_text(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _json(value: Any) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
+from swath_service.pages import wants_html
 
-from swath_marketplace.api.algorithms import Name, Owner, Version
 from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.notices import notices_page
 from swath_marketplace.api.paging import AT_AND_ID, Page, int_of
+from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.api.round_shapes import RoundShapes
 
 router = APIRouter(tags=["benchmarks"])
@@ -85,9 +87,13 @@ def breaks(
     return page.answer("breaks", found, total=total, shape=shape, place=lambda one: (one.opened_at, one.id))
 
 
-@router.get("/notices")
-def notices(actor: Caller, services: Services, *, unread: bool = False, page: Page) -> dict[str, Any]:
-    """What the caller ought to know, the newest first."""
+@router.get("/notices", response_model=dict[str, Any])
+def notices(
+    request: Request, actor: Caller, services: Services, *, unread: bool = False, page: Page
+) -> dict[str, Any] | Response:
+    """What the caller ought to know, the newest first. To a browser, its page."""
+    if wants_html(request):
+        return notices_page(request, actor, services)
     found, total = services.rounds.notices(
         actor, unread=unread, limit=page.asked, offset=page.offset, after=page.after(*AT_AND_ID)
     )

@@ -109,12 +109,18 @@ async def events(
     run_id: RunId,
     actor: Caller,
     services: Services,
+    *,
     last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+    after: Annotated[str | None, Query(max_length=100)] = None,
 ) -> EventSourceResponse:
-    """Everything that happens to a run as server-sent events, from its start or from after ``Last-Event-ID``."""
+    """Everything that happens to a run as server-sent events: from its start, or from after the event of that id.
+
+    The id is that of ``Last-Event-ID``, which a browser sends of itself when it comes back, or else of `after`. What
+    was told before it is not told again. A comment every 15 seconds keeps the connection open.
+    """
     found = await run_in_threadpool(services.runs.get, actor, run_id)
     return EventSourceResponse(
-        follow(services, found.id, start=Place.parse(last_event_id)),
+        follow(services, found.id, start=Place.parse(last_event_id or after)),
         ping=_PING_SECONDS,
         # Proxies that gather an answer before they pass it on would hold the events back.
         headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},

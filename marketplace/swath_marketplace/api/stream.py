@@ -1,4 +1,9 @@
-"""A run as server-sent events: changes of its status from the database, all else from its own event log."""
+"""A run as server-sent events: changes of its status from the database, all else from its own event log.
+
+Types are ``status`` and ``checkpoint-requested`` (the marketplace's), ``start``, ``cell-start``, ``cell-end``, ``log``,
+``progress``, ``output`` and ``end`` (the run's). Every stream that is read to its close has one ``end``, also that of a
+run which was killed, refused or canceled and could not say so itself, and then the final ``status``.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ from swath_marketplace.store.runs import StatusEvent
 _QUICK_SECONDS = 0.1
 _SLOW_SECONDS = 0.5
 _AT_ONCE = 500
-_ID = re.compile(r"(\d{1,9})-(\d{1,12})")
+_ID = re.compile(r"(\d{1,9})-(\d{1,12})(e?)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,15 +38,17 @@ class Place:
     """Number of the last change of status."""
     offset: int = 0
     """Byte of the event log where the next line begins."""
+    ended: bool = False
+    """Whether an end was told that the log does not hold."""
 
     @classmethod
     def parse(cls, text: str | None) -> Place:
         """The place in a ``Last-Event-ID``; the start when there is none or it is not ours."""
         match = _ID.fullmatch(text or "")
-        return cls(status=int(match[1]), offset=int(match[2])) if match else cls()
+        return cls(status=int(match[1]), offset=int(match[2]), ended=bool(match[3])) if match else cls()
 
     def __str__(self) -> str:
-        return f"{self.status}-{self.offset}"
+        return f"{self.status}-{self.offset}{'e' if self.ended else ''}"
 
 
 async def follow(services: Context, run_id: str, *, start: Place) -> AsyncIterator[ServerSentEvent]:
@@ -60,6 +67,9 @@ async def follow(services: Context, run_id: str, *, start: Place) -> AsyncIterat
                 place = replace(place, offset=entry.end)
                 yield _sse(entry.event.type.value, entry.as_dict(), place)
             told += len(logged)
+        if run.terminal and not place.ended and not await run_in_threadpool(services.events.has_end, run_id):
+            place = replace(place, ended=True)
+            yield _sse("end", _end_of(run), place)
         for change in statuses[len(going) :]:
             yield _status_event(services, run, change, replace(place, status=change.seq))
         if run.terminal:
@@ -78,6 +88,13 @@ def _statuses(services: Context, run_id: str, after: int) -> tuple[Run, Sequence
 
 def _logged(services: Context, run_id: str, offset: int) -> list[LoggedEvent]:
     return list(islice(services.events.read(run_id, start=offset), _AT_ONCE))
+
+
+def _end_of(run: Run) -> dict[str, Any]:
+    """What the run would have said. Without a number of its log, as everything that it did not say itself."""
+    wrong = run.error or run.refusal
+    told = {"type": "end", "at": iso(run.ended_at), "name": run.status.value}
+    return {**told, "message": wrong.message} if wrong else told
 
 
 def _status_event(services: Context, run: Run, change: StatusEvent, place: Place) -> ServerSentEvent:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from swath_service.errors import Invalid
 
@@ -61,7 +61,14 @@ class RotateBody(BaseModel):
 
 
 @router.post("/webhooks", status_code=201)
-def add(body: WebhookBody, response: Response, actor: Caller, services: Services) -> dict[str, Any]:
+def add(
+    body: WebhookBody,
+    response: Response,
+    *,
+    actor: Caller,
+    services: Services,
+    idempotency_key: Annotated[str | None, Header(max_length=400)] = None,
+) -> dict[str, Any]:
     """Have events posted to an address. The secret that messages are signed with is told in this answer alone."""
     request = WebhookRequest(
         url=body.url,
@@ -70,7 +77,7 @@ def add(body: WebhookBody, response: Response, actor: Caller, services: Services
         run_id=body.run,
         description=body.description,
     )
-    webhook, secret = services.webhooks.add(actor, request)
+    webhook, secret = services.webhooks.add(actor, request, key=idempotency_key)
     told = _shaped(services, webhook)
     response.headers["Location"] = told["links"]["self"]
     response.headers["Cache-Control"] = "no-store"

@@ -17,29 +17,33 @@ from swath_service.settings import HubSettings
 from swath_marketplace.api.app import Worker, make_app
 from swath_marketplace.api.context import Context
 from swath_marketplace.api.shapes import Shapes
-from swath_marketplace.bootstrap.benchmarks import benchmarks
-from swath_marketplace.bootstrap.comparing import make_comparer, make_comparisons
+from swath_marketplace.bootstrap.benchmarks import Benchmarks, benchmarks
+from swath_marketplace.bootstrap.card import judging
+from swath_marketplace.bootstrap.comparing import Comparing, make_comparer, make_comparisons
 from swath_marketplace.bootstrap.exit import Exit, exits
-from swath_marketplace.bootstrap.ground import lay_ground
+from swath_marketplace.bootstrap.ground import Ground, lay_ground
 from swath_marketplace.bootstrap.hooks import Hooks, make_hooks
 from swath_marketplace.bootstrap.inputs import observers_of
-from swath_marketplace.bootstrap.lineage import lineages, reproducing
-from swath_marketplace.bootstrap.maturity import assessing
+from swath_marketplace.bootstrap.lineage import Reproducing, lineages, reproducing
+from swath_marketplace.bootstrap.maturity import Assessing, assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.ogc import ogc_services
 from swath_marketplace.bootstrap.receipts import make_trust
-from swath_marketplace.bootstrap.running import local_executor, make_added_values, make_running
+from swath_marketplace.bootstrap.running import Running, local_executor, make_added_values, make_running
 from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.clock import Clock, utc_now
 from swath_marketplace.executors.comparer import Comparer
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
+from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
+from swath_marketplace.services.inventories import Inventories
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
+from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.rounds import RoundStore
 
@@ -74,8 +78,9 @@ class Marketplace:
     @property
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
-        keepers = (self.keeper, self.search.keeper, self.leaving.keeper, self.hooks.deliverer)
-        return (self.reconciler, self.reproduction_keeper, self.assessments, *keepers)
+        watching = (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
+        keepers = (self.search.keeper, self.leaving.keeper, self.hooks.deliverer, self.context.judging.follow_keeper)
+        return (*watching, *keepers)
 
 
 def assemble(
@@ -97,46 +102,30 @@ def assemble(
     executor = executor or local_executor(settings, ground.folders)
     comparer = comparer or make_comparer(settings)
     assessed = assessing(ground, rounds=rounds or RoundStore(ground.database))
-    maturity = assessed.maturity
-    added_values = make_added_values(ground, maturity=maturity)
+    added_values = make_added_values(ground, maturity=assessed.maturity)
     trust = make_trust(ground, executor=executor)
     running = make_running(
         ground, added_values, quota=quota, executor=executor, trust=trust, inventories=inventories, inputs=inputs
     )
-    comparing = make_comparisons(ground, runs=running.runs, comparer=comparer)
     again = reproducing(ground, runs=running.runs, inventories=inventories, trust=trust, comparer=comparer)
     benches = benchmarks(ground, runs=running.runs, comparer=comparer)
-    search = searching(ground)
-    hooks = make_hooks(ground)
     benches.rounds.add_listener(assessed.assessor.on_round)
-    leaving = exits(ground, quota=quota, trust=trust, reproductions=again.reproductions)
-    context = Context(
-        registry=ground.registry,
+    parts = _Parts(
+        ground=ground,
         added_values=added_values,
-        comparisons=comparing.runs,
-        version_comparisons=comparing.versions,
-        dossiers=ground.dossiers,
-        maturity=maturity,
-        moderation=moderation(ground, running=running, assessed=assessed),
-        rounds=benches.rounds,
-        runs=running.runs,
-        ogc=ogc_services(ground, runs=running.runs),
-        lineages=lineages(ground.database, runs=running.runs),
-        reproductions=again.reproductions,
-        run_store=ground.run_store,
-        places=running.places,
-        events=ground.events,
+        assessed=assessed,
+        again=again,
+        benches=benches,
+        comparing=make_comparisons(ground, runs=running.runs, comparer=comparer),
+        hooks=make_hooks(ground),
         inventories=inventories,
-        forms=FormTokens(),
-        searches=search.searches,
-        shapes=Shapes(prefix, maturity=maturity),
+        leaving=exits(ground, quota=quota, trust=trust, reproductions=again.reproductions),
+        running=running,
+        search=searching(ground),
         trust=trust,
-        exits=leaving.doors,
-        webhooks=hooks.webhooks,
-        wait_seconds=settings.wait_seconds,
     )
     return Marketplace(
-        context=context,
+        context=_context(parts, settings, prefix=prefix),
         reconciler=running.reconciler,
         reproduction_keeper=again.keeper,
         database=ground.database,
@@ -146,9 +135,59 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
-        leaving=leaving,
-        search=search,
-        hooks=hooks,
+        leaving=parts.leaving,
+        search=parts.search,
+        hooks=parts.hooks,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What the capabilities are made of, each by its own module."""
+
+    ground: Ground
+    added_values: AddedValues
+    assessed: Assessing
+    again: Reproducing
+    benches: Benchmarks
+    comparing: Comparing
+    hooks: Hooks
+    inventories: Inventories
+    leaving: Exit
+    running: Running
+    search: Searching
+    trust: Trust
+
+
+def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
+    """What handlers work with."""
+    ground, running = parts.ground, parts.running
+    return Context(
+        registry=ground.registry,
+        added_values=parts.added_values,
+        comparisons=parts.comparing.runs,
+        version_comparisons=parts.comparing.versions,
+        dossiers=ground.dossiers,
+        maturity=parts.assessed.maturity,
+        judging=judging(ground, runs=running.runs, added_values=parts.added_values, maturity=parts.assessed.maturity),
+        moderation=moderation(ground, running=running, assessed=parts.assessed),
+        rounds=parts.benches.rounds,
+        runs=running.runs,
+        ogc=ogc_services(ground, runs=running.runs, deliverer=parts.hooks.deliverer, prefix=prefix),
+        lineages=lineages(ground.database, runs=running.runs),
+        reproductions=parts.again.reproductions,
+        run_store=ground.run_store,
+        places=running.places,
+        events=ground.events,
+        inventories=parts.inventories,
+        forms=FormTokens(),
+        searches=parts.search.searches,
+        shapes=Shapes(prefix, maturity=parts.assessed.maturity),
+        trust=parts.trust,
+        exits=parts.leaving.doors,
+        webhooks=parts.hooks.webhooks,
+        answers=parts.hooks.answers,
+        wait_seconds=settings.wait_seconds,
     )
 
 

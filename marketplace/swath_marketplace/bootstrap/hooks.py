@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swath_marketplace.bootstrap.ground import Ground
+from swath_marketplace.services.answers import Answers
 from swath_marketplace.services.delivering import Deliverer
 from swath_marketplace.services.hook_secrets import HookSecrets
 from swath_marketplace.services.webhooks import Webhooks
 from swath_marketplace.store.deliveries import DeliveryStore
+from swath_marketplace.store.idempotency import IdempotencyStore
 from swath_marketplace.store.webhooks import WebhookStore
 
 
@@ -17,6 +19,7 @@ class Hooks:
     """What tells others."""
 
     webhooks: Webhooks
+    answers: Answers
     deliverer: Deliverer
 
 
@@ -35,4 +38,5 @@ def make_hooks(ground: Ground) -> Hooks:
         runs=ground.run_store,
         clock=ground.clock,
     )
-    return Hooks(webhooks=webhooks, deliverer=deliverer)
+    answers = Answers(store=IdempotencyStore(ground.database), secrets=secrets, clock=ground.clock)
+    return Hooks(webhooks=webhooks, answers=answers, deliverer=deliverer)

@@ -8,6 +8,7 @@ from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.domain.searching import EntryKind
 from swath_marketplace.services.search_index import IndexKeeper, SearchIndex
 from swath_marketplace.services.searching import Searches
+from swath_marketplace.store.externals import ExternalStore
 from swath_marketplace.store.search import SearchStore
 from swath_marketplace.store.search_facts import AlgorithmSource
 
@@ -27,4 +28,5 @@ def searching(ground: Ground) -> Searching:
     index = SearchIndex(store=store, clock=ground.clock, settings=f"marks_raise={settings.marks_raise}")
     source = AlgorithmSource(ground.database, artifacts=ground.artifacts, marks_raise=settings.marks_raise)
     index.add_source(EntryKind.ALGORITHM, source)
+    index.add_source(EntryKind.EXTERNAL, ExternalStore(ground.database))
     return Searching(searches=Searches(store=store, index=index), index=index, keeper=IndexKeeper(index))

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from swath_marketplace.domain.hooks import Callback, Topic
+
 
 class ResponseForm(StrEnum):
     """Whether results come as they are or in one JSON document."""
@@ -44,6 +46,10 @@ class WantedOutput:
         return cls(name=data["name"], transmission=Transmission(data["transmission"]))
 
 
+#: The form of messages to an execute request's subscriber (`swath_marketplace.domain.hooks.Callback`).
+SUBSCRIBER = "ogc"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subscriber:
     """Addresses that want to hear of a run."""
@@ -52,20 +58,19 @@ class Subscriber:
     in_progress: str | None = None
     failed: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {"success": self.success, "in_progress": self.in_progress, "failed": self.failed}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Subscriber:
-        """The subscriber that `as_dict` wrote."""
-        return cls(success=data["success"], in_progress=data["in_progress"], failed=data["failed"])
-
     @property
-    def addresses(self) -> Mapping[str, str]:
-        """Those that were given, by the standard's names."""
-        named = {"successUri": self.success, "inProgressUri": self.in_progress, "failedUri": self.failed}
-        return {name: address for name, address in named.items() if address is not None}
+    def callbacks(self) -> tuple[Callback, ...]:
+        """Who is told of what. A cancelled run has failed, in the standard's words."""
+        heard = (
+            (self.success, (Topic.RUN_FINISHED,)),
+            (self.in_progress, (Topic.RUN_START, Topic.RUN_PROGRESS)),
+            (self.failed, (Topic.RUN_ERROR, Topic.RUN_CANCELED)),
+        )
+        topics: dict[str, tuple[Topic, ...]] = {}
+        for url, some in heard:
+            if url is not None:
+                topics[url] = (*topics.get(url, ()), *some)
+        return tuple(Callback(url=url, topics=some, form=SUBSCRIBER) for url, some in topics.items())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +80,8 @@ class Execution:
     response: ResponseForm = ResponseForm.RAW
     outputs: tuple[WantedOutput, ...] = ()
     """In the order asked for; none means every declared one, by value."""
-    subscriber: Subscriber | None = None
+    origin: str | None = None
+    """``https://host:port`` as its caller knows this service: links in what subscribers are sent begin with it."""
     dismissed_at: datetime | None = None
     """When its caller dismissed it: from then on this door shows it as dismissed. The run itself stays."""
 

@@ -73,6 +73,17 @@ class EventLogs:
                 if event is not None:
                     yield LoggedEvent(end=at, event=event)
 
+    def has_end(self, run_id: str) -> bool:
+        """Whether the log of a run that is over ends with the run's own word; a runner that was killed has none."""
+        stream = self._folders.of(run_id).open_out(_FILE)
+        if stream is None:
+            return False
+        with stream:
+            size = min(os.fstat(stream.fileno()).st_size, _MAX_FILE_BYTES)
+        # The runner's last line; the half of a line that this may begin in is no event.
+        tail = self.read(run_id, start=max(0, size - _MAX_LINE_BYTES))
+        return any(logged.event.type is EventType.END for logged in tail)
+
     def text(self, run_id: str) -> Iterator[str]:
         """What the notebook printed."""
         for logged in self.read(run_id):

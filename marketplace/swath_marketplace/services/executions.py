@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from swath_service.actor import Actor, ActorKind, Scope
-from swath_service.errors import Invalid
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.executions import Execution, JobFilter, JobStatus, Subscriber
 from swath_marketplace.domain.runs import Desired, Run, RunStatus
 from swath_marketplace.services.runs import RunRequest, Runs
 from swath_marketplace.store.ogc import ExecutionStore
-
-log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
 _WORDS = {
@@ -29,41 +25,6 @@ _WORDS = {
 }
 
 
-class Callbacks(Protocol):
-    """Who tells subscribers what becomes of a run.
-
-    `subscribe` may be called twice for one run, and for one that is over: each address then hears of it once.
-    """
-
-    def check(self, subscriber: Subscriber) -> None:
-        """Refuse addresses that nothing would be sent to: raises `Invalid`, naming each."""
-        ...
-
-    def subscribe(self, actor: Actor, run_id: str, subscriber: Subscriber) -> None:
-        """Have the addresses told of the run."""
-        ...
-
-
-class NoCallbacks:
-    """Where nobody delivers: a subscriber is refused, which is better than never called."""
-
-    def check(self, subscriber: Subscriber) -> None:
-        findings = [
-            {"field": f"subscriber.{name}", "message": "callbacks are not delivered here", "mend": "poll the job"}
-            for name in subscriber.addresses
-        ]
-        if findings:
-            raise Invalid(
-                code="no-callbacks",
-                message="this service delivers no callbacks",
-                mend="leave the subscriber out and poll the job",
-                findings=findings,
-            )
-
-    def subscribe(self, actor: Actor, run_id: str, subscriber: Subscriber) -> None:
-        """Never reached: `check` refuses."""
-
-
 def job_status(run: Run, execution: Execution) -> JobStatus:
     """How far a run is, in the standard's words. What is to be cancelled is dismissed from that moment on."""
     if execution.dismissed_at is not None or (not run.terminal and run.desired is Desired.CANCELED):
@@ -74,10 +35,9 @@ def job_status(run: Run, execution: Execution) -> JobStatus:
 class Executions:
     """Runs with how they want to be answered, for whoever may see them."""
 
-    def __init__(self, *, runs: Runs, store: ExecutionStore, callbacks: Callbacks, clock: Clock) -> None:
+    def __init__(self, *, runs: Runs, store: ExecutionStore, clock: Clock) -> None:
         self._runs = runs
         self._store = store
-        self._callbacks = callbacks
         self._clock = clock
 
     def execute(
@@ -87,21 +47,20 @@ class Executions:
         *,
         parameters: Mapping[str, Any],
         execution: Execution,
+        subscriber: Subscriber | None = None,
         key: str | None = None,
     ) -> Run:
         """Start a run that is answered as `execution` says; the same `key` with the same request is the same run.
 
         Raises
         ------
-        Invalid, KeyReused, RunRefused, NotFound, VersionYanked, EnvironmentGone
-            As `Runs.create`, and for addresses that nothing would be sent to.
+        Invalid, KeyReused, AddressRefused, RunRefused, NotFound, VersionYanked, EnvironmentGone
+            As `Runs.create`.
         """
-        if execution.subscriber is not None:
-            self._callbacks.check(execution.subscriber)
-        run, _ = self._runs.create(actor, RunRequest(algorithm=algorithm, parameters=parameters), key=key)
+        callbacks = subscriber.callbacks if subscriber else ()
+        request = RunRequest(algorithm=algorithm, parameters=parameters, callbacks=callbacks)
+        run, _ = self._runs.create(actor, request, key=key)
         self._store.add(run.id, execution)
-        if execution.subscriber is not None:
-            self._callbacks.subscribe(actor, run.id, execution.subscriber)
         return run
 
     def get(self, actor: Actor, run_id: str) -> tuple[Run, Execution]:

@@ -20,7 +20,8 @@ _LOOKED_BACK = timedelta(days=60)
 class RoundRetention:
     """Removes the outputs of benchmarks' runs, which come anew each day, and the pictures of differences.
 
-    Promises: idempotent; never touches a run that somebody called, nor what an open break shows.
+    Promises: idempotent; never touches a run that somebody called, nor what an open break shows, nor a version's latest
+    green round: that is the example which everybody sees of it.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class RoundRetention:
     def look(self) -> int:
         """Remove what is old; answers of how many runs."""
         until = self._clock() - self._keep
-        shown = self._breaks.rounds_of_open()
+        shown = self._breaks.rounds_of_open() | self._store.latest_green()
         removed = 0
         for round_id, runs in self._store.ended_between(until - _LOOKED_BACK, until).items():
             if round_id not in shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from swath.contract.semver import VersionRange
@@ -201,6 +202,13 @@ class Rounds:
         if actor.kind is not ActorKind.USER:
             return [], 0
         return self._notices.list(actor.name, unread=unread, limit=limit, offset=offset, after=after)
+
+    def read_all(self, actor: Actor, *, until: datetime) -> int:
+        """Note that the caller has read every notice up to `until`; how many of them were unread."""
+        actor.require(Scope.READ)
+        if actor.kind is not ActorKind.USER:
+            return 0
+        return self._notices.read_all(actor.name, until=until, at=self._clock())
 
     def read(self, actor: Actor, notice_id: str) -> Notice:
         """Note that the caller has read a notice.

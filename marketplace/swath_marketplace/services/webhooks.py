@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from swath_service.errors import Conflict, Forbidden, NotFound
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import RunNotTerminal
 from swath_marketplace.domain.hooks import USUAL, Delivery, DeliveryStage, Kind, Message, Topic, Webhook, callback_id
+from swath_marketplace.domain.idempotency import same_request
 from swath_marketplace.executors.outgoing import Outgoing
 from swath_marketplace.services.delivering import Deliverer
 from swath_marketplace.services.hook_secrets import HookSecrets
@@ -62,12 +64,12 @@ class Webhooks:
         self._clock = clock
         self._new_id = new_id
 
-    def add(self, actor: Actor, request: WebhookRequest, *, webhook_id: str | None = None) -> tuple[Webhook, str]:
+    def add(self, actor: Actor, request: WebhookRequest, *, key: str | None = None) -> tuple[Webhook, str]:
         """Add one; answers it and its secret, which is told this once.
 
         Parameters
         ----------
-        webhook_id
+        key
             Of a request that may come twice: the second finds the first one's.
 
         Raises
@@ -89,7 +91,7 @@ class Webhooks:
                 code="run-over", message="the run has ended; nothing more is told of it", mend="GET runs/{id} tells all"
             )
         made = Webhook(
-            id=webhook_id or self._new_id(),
+            id=self._new_id() if key is None else _named(actor, key),
             user=actor.name,
             kind=Kind.WEBHOOK,
             url=request.url,
@@ -99,7 +101,9 @@ class Webhooks:
             description=request.description,
             created_at=self._clock(),
         )
-        stored, _ = self._store.add(made)
+        stored, created = self._store.add(made)
+        if not created:
+            same_request(_asked(stored), _asked(made))
         return stored, self._secrets.secret(stored.id, stored.secret_number)
 
     def list(self, actor: Actor) -> Sequence[Webhook]:
@@ -254,3 +258,12 @@ class Webhooks:
             raise Forbidden(
                 code="users-only", message="a webhook is a user's, and this token is a service's", mend="use a user's"
             )
+
+
+def _named(actor: Actor, key: str) -> str:
+    return hashlib.sha256(f"{actor.name}\n{key}".encode()).hexdigest()[:32]
+
+
+def _asked(webhook: Webhook) -> str:
+    topics = ",".join(topic.value for topic in webhook.topics)
+    return "\n".join((webhook.url, topics, webhook.algorithm or "", webhook.run_id or "", webhook.description))

@@ -97,6 +97,12 @@ class NoticeStore:
             rows = connection.execute(query.limit(limit).offset(offset)).all()
         return [_notice(row) for row in rows], total
 
+    def read_all(self, user: str, *, until: datetime, at: datetime) -> int:
+        """Note that a user has read every notice up to `until`; how many of them were unread."""
+        wanted = (notices.c.user == user, notices.c.at <= until, notices.c.read_at.is_(None))
+        with self._database.write() as connection:
+            return connection.execute(notices.update().where(*wanted).values(read_at=at)).rowcount
+
     def read(self, user: str, notice_id: str, *, at: datetime) -> Notice | None:
         """Note that a notice was read; ``None`` when the user has none of that id."""
         mine = sa.and_(notices.c.id == notice_id, notices.c.user == user)

@@ -16,7 +16,6 @@ from swath_marketplace.domain.executions import (
     JobFilter,
     JobStatus,
     ResponseForm,
-    Subscriber,
     WantedOutput,
 )
 from swath_marketplace.domain.runs import Desired, Run, RunStatus, Stage
@@ -58,6 +57,12 @@ class ExecutionStore:
             rows = connection.execute(sa.select(executions).where(executions.c.run_id.in_(run_ids))).all()
         found = {row.run_id: _execution(row) for row in rows}
         return {run_id: found.get(run_id, PLAIN) for run_id in run_ids}
+
+    def known(self, run_id: str) -> Execution | None:
+        """The execution of a run that came through this door, or was dismissed here."""
+        with self._database.read() as connection:
+            row = connection.execute(sa.select(executions).where(executions.c.run_id == run_id)).one_or_none()
+        return None if row is None else _execution(row)
 
     def page(
         self, *, caller: str, wanted: JobFilter, after: tuple[datetime, str] | None, limit: int
@@ -121,7 +126,7 @@ def _values(execution: Execution) -> dict[str, Any]:
     return {
         "response": execution.response.value,
         "outputs": [output.as_dict() for output in execution.outputs],
-        "subscriber": execution.subscriber.as_dict() if execution.subscriber else None,
+        "origin": execution.origin,
         "dismissed_at": execution.dismissed_at,
     }
 
@@ -130,7 +135,7 @@ def _execution(row: sa.Row[Any]) -> Execution:
     return Execution(
         response=ResponseForm(row.response),
         outputs=tuple(WantedOutput.from_dict(output) for output in row.outputs),
-        subscriber=Subscriber.from_dict(row.subscriber) if row.subscriber else None,
+        origin=row.origin,
         dismissed_at=row.dismissed_at,
     )
 

@@ -24,7 +24,7 @@ class ExecutionRow(Base, table=True):
     run_id: str = Field(primary_key=True, foreign_key="runs.id")
     response: str
     outputs: list[Any] = Field(sa_column=sa.Column(sa.JSON, nullable=False))
-    subscriber: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(sa.JSON(none_as_null=True)))
+    origin: str | None = None
     dismissed_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
 
 

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from swath_marketplace.domain.benchmarks import RoundState, Trigger
-from swath_marketplace.domain.breaks import NoticeKind
 from swath_marketplace.store.columns import UtcDateTime
 from swath_marketplace.store.tables import Base, table_of
 
@@ -135,7 +134,7 @@ class NoticeRow(Base, table=True):
 
     __tablename__ = "notices"
     __table_args__ = (
-        sa.CheckConstraint(_one_of("kind", NoticeKind), name="ck_notices_kind"),
+        sa.CheckConstraint("kind <> ''", name="ck_notices_kind"),
         sa.Index("ix_notices_user", "user", "at"),
     )
 

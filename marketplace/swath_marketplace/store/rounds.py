@@ -10,7 +10,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from swath_marketplace.domain.benchmarks import Order, Round, RoundRun, RoundState, ScenarioResult, Trigger
+from swath_marketplace.domain.benchmarks import (
+    Order,
+    Round,
+    RoundRun,
+    RoundState,
+    ScenarioOutcome,
+    ScenarioResult,
+    Trigger,
+)
 from swath_marketplace.domain.breaks import Changes
 from swath_marketplace.store import tables
 from swath_marketplace.store.breaks import write_changes
@@ -169,6 +177,24 @@ class RoundStore:
                 found.setdefault(row.id, []).append(row.run_id)
         return {round_id: tuple(sorted(some)) for round_id, some in found.items()}
 
+    def latest_green(self) -> frozenset[str]:
+        """Of each version the latest ended round in which a scenario was green."""
+        green = round_results.c.result["outcome"].as_string() == ScenarioOutcome.GREEN.value
+        numbers = (
+            sa.select(rounds.c.algorithm_id, rounds.c.version_digest, sa.func.max(rounds.c.number).label("number"))
+            .join(round_results, round_results.c.round_id == rounds.c.id)
+            .where(rounds.c.state == RoundState.ENDED.value, green)
+            .group_by(rounds.c.algorithm_id, rounds.c.version_digest)
+            .subquery()
+        )
+        same = sa.and_(
+            rounds.c.algorithm_id == numbers.c.algorithm_id,
+            rounds.c.version_digest == numbers.c.version_digest,
+            rounds.c.number == numbers.c.number,
+        )
+        with self._database.read() as connection:
+            return frozenset(connection.execute(sa.select(rounds.c.id).join(numbers, same)).scalars())
+
     def untold(self) -> Sequence[Order]:
         """Rounds that have ended, and not everybody who listens was told."""
         query = sa.select(rounds).where(rounds.c.state == RoundState.ENDED.value, rounds.c.told_at.is_(None))
@@ -193,8 +219,9 @@ class RoundStore:
         with self._database.write() as connection:
             if connection.execute(round_lease.update().where(free).values(values)).rowcount:
                 return True
-            made = connection.execute(self._insert(round_lease).values(values).on_conflict_do_nothing())
-            return bool(made.rowcount)
+            # PostgreSQL tells no count of what an insert made, but what it returns.
+            made = self._insert(round_lease).values(values).on_conflict_do_nothing().returning(round_lease.c.id)
+            return connection.execute(made).first() is not None
 
     def let_go(self, holder: str) -> None:
         """Give the lease up, so that another takes over at once."""

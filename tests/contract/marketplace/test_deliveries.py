@@ -20,6 +20,7 @@ from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.services.webhooks import WebhookRequest
 from swath_marketplace.store.deliveries import DeliveryStore
 from swath_marketplace.store.hook_tables import deliveries
+from swath_marketplace.store.rounds import RoundStore
 from swath_marketplace.testing import World, make_world, notebook, user, write_environment
 
 
@@ -151,3 +152,9 @@ def test_what_is_old_is_forgotten(world: World, receiver: Receiver, clock: Clock
     deliver(world)
     assert store.prune(now=clock()) == 0
     assert store.prune(now=clock() + timedelta(days=31)) == 1
+
+
+def test_of_two_services_one_works_on_rounds(world: World, clock: Clock) -> None:
+    store, now = RoundStore(world.made.database), clock()
+    until = now + timedelta(seconds=30)
+    assert [store.lease(holder, now=now, until=until) for holder in ("a", "b", "a")] == [True, False, True]

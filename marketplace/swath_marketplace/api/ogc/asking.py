@@ -1,9 +1,7 @@
-"""What a request says beside its body: in which form it wants the answer, and how long it would wait for one."""
+"""In which form a request wants its answer, and what it is told when it says something wrong."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 from fastapi import Request
@@ -33,31 +31,6 @@ def form_of(request: Request) -> Form:
         return Form(asked)
     except ValueError:
         raise wrong("f", "it is json or html", "leave it out, or send f=json or f=html") from None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preference:
-    """The ``Prefer`` header (RFC 7240), as far as it concerns executions."""
-
-    asynchronous: bool = False
-    wait_seconds: int | None = None
-
-    @classmethod
-    def of(cls, request: Request) -> Preference:
-        """Read every ``Prefer`` header of `request`; what is not understood is no preference."""
-        asynchronous, wait = False, None
-        for header in request.headers.getlist("prefer"):
-            for piece in header.split(","):
-                word = piece.partition(";")[0].strip().lower()
-                found = _WAIT.fullmatch(word)
-                if word == "respond-async":
-                    asynchronous = True
-                elif found and wait is None:
-                    wait = int(found[1])
-        return cls(asynchronous=asynchronous, wait_seconds=wait)
-
-
-_WAIT = re.compile(r'wait\s*=\s*"?(\d{1,6})"?')
 
 
 def wrong(field: str, message: str, mend: str, *, code: str = "malformed-request") -> Invalid:

@@ -48,6 +48,7 @@ def page(
         document=document,
         may_follow=_may_follow,
         are_links=_are_links,
+        are_words=_are_words,
     )
 
 
@@ -63,3 +64,8 @@ def _are_links(thing: object) -> bool:
         and bool(thing)
         and all(isinstance(one, dict) and {"href", "rel"} <= one.keys() for one in thing)
     )
+
+
+def _are_words(thing: object) -> bool:
+    """Whether a list holds nothing but texts and numbers, so that it reads well in a line."""
+    return isinstance(thing, list) and not any(isinstance(one, dict | list) for one in thing)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
-import anyio
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from swath.contract.interface import Interface
 
 from swath_marketplace.api.ogc import words
-from swath_marketplace.api.ogc.asking import Preference
 from swath_marketplace.api.ogc.door import DEFAULT_LIMIT, AtDoor, Door, Limit, body_of, clamped
 from swath_marketplace.api.ogc.failures import Failed, OgcRoute
 from swath_marketplace.api.ogc.jobs import read_output, results_of
@@ -21,15 +18,12 @@ from swath_marketplace.api.ogc.references import References
 from swath_marketplace.api.ogc.requests import ExecuteRequest
 from swath_marketplace.api.ogc.results import link_header
 from swath_marketplace.api.ogc.values import parameters_of
+from swath_marketplace.api.preferences import Preferences, waited_for
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.executions import Execution
 from swath_marketplace.domain.runs import Run
 
 router = APIRouter(route_class=OgcRoute, include_in_schema=False)
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
-#: A proxy or a client in between gives up a silent connection sooner or later; what is asked beyond this is an hour's.
-_MOST_WAIT_SECONDS = 3600
 
 
 @router.get("/ogc/processes")
@@ -62,20 +56,20 @@ async def execute(
 ) -> Response:
     """Start a run; answer with its results when they are waited for, with the job's status otherwise."""
     body = await body_of(door.request)
-    preference = Preference.of(door.request)
+    asked = Preferences.parse(door.request.headers.getlist("prefer"), most=door.services.wait_seconds)
     version, run, execution = await run_in_threadpool(_start, door, process, body, key=idempotency_key)
-    synchronous = door.teller.waits_for(version) and not preference.asynchronous
-    limit = door.ogc.sync_seconds if synchronous else 0.0
-    if preference.wait_seconds is not None:
-        limit = min(preference.wait_seconds, _MOST_WAIT_SECONDS, *([limit] if synchronous else []))
-    run = await _awaited(door, run, seconds=limit)
-    at_once = preference.asynchronous and preference.wait_seconds is None
-    if door.teller.waits_for(version) and run.terminal and not at_once:
+    may_wait, at_once = door.teller.waits_for(version), asked.respond_async and asked.wait is None
+    if asked.wait is not None:
+        seconds = asked.wait
+    else:
+        seconds = door.ogc.sync_seconds if may_wait and not asked.respond_async else 0.0
+    run = await waited_for(door.request, door.services, run, seconds=seconds)
+    if may_wait and run.terminal and not at_once:
         # Whoever would take an answer later takes it now as well (RFC 7240, 4.1).
         return await run_in_threadpool(_results, door, run, execution)
-    if synchronous and preference.wait_seconds is None:
+    if may_wait and not asked.respond_async and asked.wait is None:
         raise _too_late(door, run)
-    return _accepted(door, run, execution, preference)
+    return _accepted(door, run, execution, asked)
 
 
 def version_of(door: Door, process: str) -> tuple[AlgorithmVersion, bool]:
@@ -93,7 +87,7 @@ def version_of(door: Door, process: str) -> tuple[AlgorithmVersion, bool]:
 def _start(door: Door, process: str, body: Any, *, key: str | None) -> tuple[AlgorithmVersion, Run, Execution]:
     version = door.services.registry.runnable(door.actor, words.reference_of(process))
     interface = Interface.from_dict(version.interface)
-    asked = ExecuteRequest.read(body, interface)
+    asked = ExecuteRequest.read(body, interface, origin=door.teller.origin)
     references = References(
         host=door.request.url.netloc,
         base=door.services.shapes.base,
@@ -104,19 +98,10 @@ def _start(door: Door, process: str, body: Any, *, key: str | None) -> tuple[Alg
         f"{version.path}@{version.version}",
         parameters=parameters_of(interface, asked.inputs, references),
         execution=asked.execution,
+        subscriber=asked.subscriber,
         key=key,
     )
     return version, run, asked.execution
-
-
-async def _awaited(door: Door, run: Run, *, seconds: float) -> Run:
-    """`run` when it is over, or as it is after `seconds`."""
-    pause, end = _FIRST_PAUSE, time.monotonic() + seconds
-    while not run.terminal and time.monotonic() < end:
-        await anyio.sleep(min(pause, max(0.0, end - time.monotonic())))
-        pause = min(pause * 1.25, _LONGEST_PAUSE)
-        run = await run_in_threadpool(door.services.runs.get, door.actor, run.id)
-    return run
 
 
 def _results(door: Door, run: Run, execution: Execution) -> Response:
@@ -130,13 +115,10 @@ def _results(door: Door, run: Run, execution: Execution) -> Response:
     return response
 
 
-def _accepted(door: Door, run: Run, execution: Execution, preference: Preference) -> Response:
-    applied = ["respond-async"] if preference.asynchronous else []
-    if preference.wait_seconds is not None:
-        applied.append(f"wait={preference.wait_seconds}")
-    headers = {"Location": door.teller.job_at(run.id)}
-    if applied:
-        headers["Preference-Applied"] = ", ".join(applied)
+def _accepted(door: Door, run: Run, execution: Execution, asked: Preferences) -> Response:
+    headers = {"Location": door.teller.job_at(run.id), "Vary": "Prefer"}
+    if asked.applied:
+        headers["Preference-Applied"] = asked.applied
     return JSONResponse(door.teller.job(run, execution), status_code=201, headers=headers)
 
 

@@ -22,10 +22,11 @@ class ExecuteRequest:
 
     inputs: Mapping[str, Any]
     execution: Execution
+    subscriber: Subscriber | None = None
 
     @classmethod
-    def read(cls, body: Any, interface: Interface) -> ExecuteRequest:
-        """The request in `body`, for a process of that interface.
+    def read(cls, body: Any, interface: Interface, *, origin: str) -> ExecuteRequest:
+        """The request in `body`, for a process of that interface, from a caller who knows this service as `origin`.
 
         Raises
         ------
@@ -43,9 +44,9 @@ class ExecuteRequest:
         execution = Execution(
             response=_form(body.get("response")),
             outputs=_outputs(body.get("outputs"), interface),
-            subscriber=_subscriber(body.get("subscriber")),
+            origin=origin,
         )
-        return cls(inputs=inputs, execution=execution)
+        return cls(inputs=inputs, execution=execution, subscriber=_subscriber(body.get("subscriber")))
 
 
 def _form(given: Any) -> ResponseForm:

@@ -79,9 +79,9 @@ def link_header(href: str, rel: str, *, type: str | None = None, title: str | No
     return told + (f'; type="{type}"' if type else "") + (f'; title="{title}"' if title else "")
 
 
-def document(brought: Sequence[Brought]) -> dict[str, Any]:
-    """The results document: each output by its name."""
-    return {one.output.name: _inline(one) for one in brought}
+def document(brought: Sequence[Brought], *, most_inline_bytes: int = MOST_INLINE_BYTES) -> dict[str, Any]:
+    """The results document: each output by its name, larger ones as their addresses."""
+    return {one.output.name: _inline(one, most_inline_bytes) for one in brought}
 
 
 def failure(run: Run) -> Failed:
@@ -108,9 +108,9 @@ def gone(run_id: str, teller: Teller) -> Failed:
     )
 
 
-def _inline(one: Brought) -> Any:
+def _inline(one: Brought, most_bytes: int) -> Any:
     media_type = one.output.media_type
-    if not one.by_value or one.output.bytes > MOST_INLINE_BYTES:
+    if not one.by_value or one.output.bytes > most_bytes or not one.path.is_file():
         return link(one.href, "item", type=media_type, title=one.output.name)
     content = one.path.read_bytes()
     base = _base(media_type)

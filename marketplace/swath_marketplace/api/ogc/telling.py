@@ -48,8 +48,10 @@ class Teller:
 
     @classmethod
     def of(cls, request: Request, *, base: str, sync_seconds: float) -> Teller:
-        """The teller for `request`."""
-        return cls(origin=str(request.base_url).rstrip("/"), base=base, sync_seconds=sync_seconds)
+        """The teller for `request`. What a proxy in front says of the scheme counts: it leads its own caller only."""
+        told = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+        scheme = told if told in ("http", "https") else request.url.scheme
+        return cls(origin=f"{scheme}://{request.url.netloc}", base=base, sync_seconds=sync_seconds)
 
     def at(self, path: str = "") -> str:
         """Address of `path` below the door's root."""
@@ -101,8 +103,14 @@ class Teller:
                 *self.both(here),
                 link(f"{here}/execution", words.REL_EXECUTE, title="Where it is executed"),
                 link(f"{here}/package", "describedby", type=words.PACKAGE, title="Its application package"),
+                link(self._version_at(version, "run"), "create-form", type="text/html", title="Run it in a browser"),
             ],
         }
+
+    def _version_at(self, version: AlgorithmVersion, path: str) -> str:
+        """Address of `path` below a version's own."""
+        owner, number = quote(version.owner, safe=""), quote(version.version, safe="")
+        return f"{self.origin}{self.base}/algorithms/{owner}/{version.name}/versions/{number}/{path}"
 
     def waits_for(self, version: AlgorithmVersion) -> bool:
         """Whether a caller may wait for a run of `version` with the connection open."""

@@ -12,6 +12,7 @@ from swath_marketplace.store.tables import Base
 for module in (
     "account_tables",
     "assessment_tables",
+    "card_tables",
     "dossier_tables",
     "hook_tables",
     "lineage_tables",

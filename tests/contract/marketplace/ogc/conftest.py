@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 from swath_marketplace.executors.fake import FakeExecutor
+from swath_marketplace.hook_testing import LOOPBACK
 from swath_marketplace.ogc_testing import echo_notebook, echoing
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.testing import PREFIX, World, make_world, write_environment
@@ -39,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     data = tmp_path_factory.mktemp("ogc")
     write_environment(data, python=sys.executable)
     executor = FakeExecutor(RunFolders(data / "marketplace" / "runs"), script=echoing)
-    made = make_world(data, executor=executor, slots_cpus=8, slots_memory_mb=16_384, runs_per_caller=8)
+    made = make_world(data, executor=executor, slots_cpus=8, slots_memory_mb=16_384, runs_per_caller=8, **LOOPBACK)
     made.made.reconciler.start()
     yield made
     made.made.reconciler.stop()

@@ -156,5 +156,6 @@ def test_every_door_needs_a_token(ogc: TestClient) -> None:
 
 
 def test_addresses_are_those_that_the_caller_knows(ogc: TestClient) -> None:
-    told = ogc.get("", headers={"host": "eo.example.org:8443"}).json()
-    assert {urlsplit(link["href"]).netloc for link in told["links"]} == {"eo.example.org:8443"}
+    headers = {"host": "eo.example.org:8443", "x-forwarded-proto": "https,http"}
+    told = ogc.get("", headers=headers).json()
+    assert {urlsplit(link["href"])[:2] for link in told["links"]} == {("https", "eo.example.org:8443")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 from swath_marketplace.domain.runs import Stage
+from swath_marketplace.hook_testing import receiving
 from swath_marketplace.testing import World
 
 PATH = "processes/ada.echo/execution"
@@ -248,12 +250,43 @@ def test_req__job_list__duration_response(ogc: TestClient, done: dict[str, str],
         settle(world, run_id)
 
 
-def test_req__callback__job_callback(ogc: TestClient, done: dict[str, str], schemas: Any) -> None:
-    # Where nobody delivers, a subscriber is refused: it would wait for ever.
-    body = {"inputs": {}, "subscriber": {"successUri": "https://example.org/done"}}
-    answer = ogc.post(PATH, json=body)
-    assert answer.status_code == 400
-    schemas.check("exception", answer.json())
+def test_req__callback__job_callback(ogc: TestClient, world: World, schemas: Any) -> None:
+    deliverer = world.made.hooks.deliverer
+    with receiving() as receiver:
+        words = {"successUri": "good", "inProgressUri": "going", "failedUri": "bad"}
+        subscriber = {name: f"{receiver.url}/{word}" for name, word in words.items()}
+        for text in ("hello", "fail"):
+            body = {"inputs": {"text": text}, "outputs": {"integer": {}, "text": {}}, "subscriber": subscriber}
+            answer = ogc.post(PATH, json=body, headers={"Prefer": "respond-async"})
+            assert answer.status_code == 201, answer.text
+            settle(world, answer.json()["jobID"])
+        while deliverer.look():
+            pass
+        told: dict[str, list[Any]] = {}
+        for one in receiver.received:
+            assert one.headers["content-type"] == "application/json"
+            told.setdefault(one.path.rpartition("/")[2], []).append(json.loads(one.body))
+    assert told.keys() == {"good", "going", "bad"}
+    schemas.check("results", told["good"][0])
+    assert told["good"] == [
+        {
+            "integer": {"value": 7, "mediaType": "application/json"},
+            "text": {"value": "hello", "mediaType": "text/plain"},
+        }
+    ]
+    for status in (*told["bad"], *told["going"]):
+        schemas.check("statusInfo", status)
+    assert [status["status"] for status in told["bad"]] == ["failed"]
+    assert told["bad"][0]["links"][0]["href"].startswith("http://test/services/marketplace/ogc/jobs/")
+
+
+def test_nothing_is_sent_to_where_nothing_may_be(ogc: TestClient, schemas: Any) -> None:
+    before = ids(ogc)
+    for address in ("http://169.254.169.254/latest", "https://10.0.0.1/hook", "http://[fd00::1]/hook"):
+        answer = ogc.post(PATH, json={"subscriber": {"successUri": address}})
+        assert answer.status_code == 400, answer.text
+        schemas.check("exception", answer.json())
+    assert ids(ogc) == before
 
 
 def test_req__dismiss__job_dismiss_op(ogc: TestClient, world: World) -> None:

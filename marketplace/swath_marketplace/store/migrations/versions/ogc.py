@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(), sa.ForeignKey("runs.id"), primary_key=True),
         sa.Column("response", sa.String(), nullable=False),
         sa.Column("outputs", sa.JSON(), nullable=False),
-        sa.Column("subscriber", sa.JSON()),
+        sa.Column("origin", sa.String()),
         sa.Column("dismissed_at", _TIME),
         sa.CheckConstraint("response IN ('raw', 'document')", name="ck_ogc_executions_response"),
     )
