@@ -5,7 +5,7 @@ export PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) python3.11)
 export SWATH_DATA ?= $(CURDIR)/.swath/data
 BIN := .venv/bin
 
-.PHONY: help demo up down setup setup-test test lint types chaos reproduce machine bench docs lock
+.PHONY: help demo up down setup setup-test test lint types chaos reproduce machine fuzz bench docs lock
 help:        ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -42,11 +42,14 @@ reproduce: setup-test  ## real runs reproduced: is every verdict right, and its 
 machine: setup-test  ## the quota against a model of it, many random stories; prints its seed (ARGS="--examples 10000 --database sqlite")
 	@$(BIN)/python tests/contract/quota/machine.py $(ARGS)
 
+fuzz: setup-test  ## the marketplace under requests that nobody thought of (ARGS="--examples 200")
+	@$(BIN)/python tests/contract/marketplace/fuzz.py $(ARGS)
+
 bench: setup-test  ## figures, each beside a peer or a floor in the same run
 	@$(BIN)/python bench/bench.py $(ARGS)
 
-docs: setup  ## the documentation as HTML, in build/docs
-	@$(BIN)/sphinx-build -q -W -b html docs build/docs && echo build/docs/index.html
+docs: setup  ## the documentation as HTML, in build/docs; links checked
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs && $(BIN)/python docs/check_links.py build/docs && echo build/docs/index.html
 
 lock: setup  ## resolve the locks anew; no host stands in them
 	@setup/lock.sh

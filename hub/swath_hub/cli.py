@@ -52,6 +52,9 @@ def up(  # noqa: PLR0917 - options of a command, which nobody calls by position
     idle_timeout: Annotated[
         int, typer.Option(help="Stop a JupyterLab server nobody used for so many seconds; 0: never")
     ] = 8 * 3600,
+    token_max_days: Annotated[
+        int, typer.Option(help="Most days that a token lasts which somebody makes; 0: any")
+    ] = 365,
     config: Annotated[Path | None, typer.Option(help="A JupyterHub config file, read after Swath's own")] = None,
     allow_no_bwrap: Annotated[
         bool,
@@ -82,6 +85,7 @@ def up(  # noqa: PLR0917 - options of a command, which nobody calls by position
             data=str(folder_of(data).root),
             archive=str(archive.expanduser().resolve()) if archive else "",
             idle_timeout_seconds=idle_timeout,
+            token_max_days=token_max_days,
             extra_config=str(config.expanduser().resolve()) if config else "",
             allow_no_bwrap=allow_no_bwrap,
             allow_no_cgroups=allow_no_cgroups,

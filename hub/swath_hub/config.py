@@ -74,6 +74,7 @@ def _people(c: Any, settings: HubSettings) -> None:
     c.Authenticator.allow_all = True
     c.Authenticator.manage_groups = True
     c.Authenticator.auth_refresh_age = 60
+    c.JupyterHub.token_expires_in_max_seconds = settings.token_max_days * 86_400
     c.JupyterHub.custom_scopes = CUSTOM_SCOPES
     c.JupyterHub.load_roles = load_roles()
 

@@ -23,6 +23,8 @@ class HubSettings:
     """Folder of the archive; empty for the one in the data folder."""
     idle_timeout_seconds: int = 8 * 3600
     """A JupyterLab server that nobody used for so long is stopped; 0 for never."""
+    token_max_days: int = 365
+    """Most days that a token lasts which somebody makes; one for which nothing is asked lasts so long. 0 for any."""
     extra_config: str = ""
     """A JupyterHub config file of the operator's, read after ours."""
     allow_no_bwrap: bool = False
@@ -42,6 +44,13 @@ class HubSettings:
                 code="bad-idle-timeout",
                 message="an idle timeout is between 0 (never) and a year, in seconds",
                 mend="give --idle-timeout in seconds, for example 28800",
+            )
+
+        if not 0 <= self.token_max_days <= 3650:
+            raise OperatorError(
+                code="bad-token-days",
+                message="tokens last between a day and ten years, or any time (0)",
+                mend="give --token-max-days in days, for example 365",
             )
 
     def to_environment(self) -> dict[str, str]:

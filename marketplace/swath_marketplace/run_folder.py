@@ -98,8 +98,7 @@ class RunFolder:
             if not self.out.exists():
                 kept.rename(self.out)
         if trash.exists():
-            # rm, because folders may be nested deeper than any recursion of ours, in ways meant to trip it.
-            subprocess.run(["rm", "-rf", "--one-file-system", "--", str(trash)], check=False, stderr=subprocess.DEVNULL)
+            _remove(trash)
 
     def _set_aside(self, kept: Path) -> None:
         partial = self.path / "out.partial"
@@ -204,9 +203,35 @@ class RunFolders:
 
     def of(self, run_id: str) -> RunFolder:
         """The folder of the run `run_id`, made or not."""
+        return RunFolder(self._path(run_id))
+
+    def discard(self, run_id: str) -> bool:
+        """Remove everything of an ended run: outputs, event log, what it was started with. Idempotent.
+
+        It is out of sight at once: who reads a file of it meanwhile reads on, and nobody finds half of it.
+
+        Returns
+        -------
+        bool
+            Whether nothing is left.
+        """
+        path, trash = self._path(run_id), self._root / f".{run_id}.trash"
+        if path.exists() and not trash.exists():
+            path.rename(trash)
+        for folder in (trash, path):
+            if folder.exists():
+                _remove(folder)
+        return not (path.exists() or trash.exists())
+
+    def _path(self, run_id: str) -> Path:
         if not run_id.isalnum():
             raise ValueError("a run's id is letters and digits")
-        return RunFolder(self._root / run_id)
+        return self._root / run_id
+
+
+def _remove(folder: Path) -> None:
+    """Remove `folder`: by rm, because folders in it may be nested deeper than any recursion of ours, to trip it."""
+    subprocess.run(["rm", "-rf", "--one-file-system", "--", str(folder)], check=False, stderr=subprocess.DEVNULL)
 
 
 def _measured(path: Path) -> tuple[int, str]:

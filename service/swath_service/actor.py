@@ -64,7 +64,7 @@ class Actor:
             raise Forbidden(
                 code="missing-scope",
                 message=f"this token does not carry the scope {scope.value!r}",
-                mend="ask for a token with that scope at /hub/token, or ask an operator to grant it to you",
+                mend="make one that has it with `swath token create` or at /hub/token, or ask an operator for it",
             )
 
     @property

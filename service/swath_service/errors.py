@@ -60,6 +60,10 @@ class Conflict(SwathError):
     """The request contradicts what is stored."""
 
 
+class Gone(SwathError):
+    """It was there, and is not kept any more."""
+
+
 class Invalid(SwathError):
     """The request is understood and wrong; `findings` names every fault at once."""
 
@@ -83,6 +87,7 @@ STATUSES: dict[type[SwathError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Gone: 410,
     TooLarge: 413,
     Invalid: 422,
     Unavailable: 503,

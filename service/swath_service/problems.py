@@ -10,11 +10,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from swath_service.errors import STATUSES, SwathError
 from swath_service.logs import request_id
 
 log = logging.getLogger(__name__)
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def status_of(error: SwathError, statuses: Mapping[type[SwathError], int]) -> int:
@@ -42,6 +45,16 @@ def problem(
     if status == 401:
         told["WWW-Authenticate"] = 'Bearer realm="swath"'
     return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=told)
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be done at an address: each method is a route of its own, and the first one knows but itself."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
@@ -79,9 +92,15 @@ def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
         )
 
     @app.exception_handler(HTTPException)
-    async def _http(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "no-such-address", 405: "method-not-allowed"}.get(error.status_code, "http-error")
-        return problem(status=error.status_code, code=code, title=code.replace("-", " "), detail=str(error.detail))
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        code = {400: "malformed-body", 404: "no-such-address", 405: "method-not-allowed"}.get(
+            error.status_code, "http-error"
+        )
+        headers = {name: value for name, value in (error.headers or {}).items() if name.lower() != "www-authenticate"}
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods(request))
+        title, detail = code.replace("-", " "), str(error.detail)
+        return problem(status=error.status_code, code=code, title=title, detail=detail, headers=headers)
 
     @app.exception_handler(Exception)
     async def _unforeseen(_: Request, error: Exception) -> JSONResponse:

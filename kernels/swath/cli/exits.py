@@ -47,6 +47,7 @@ BY_FAMILY: dict[str, Exit] = {
     "TooLarge": Exit.INVALID,
     "ResultBroken": Exit.INVALID,
     "NotFound": Exit.NOT_FOUND,
+    "Gone": Exit.NOT_FOUND,
     "Conflict": Exit.CONFLICT,
     "Unreachable": Exit.UNREACHABLE,
     "Unavailable": Exit.UNREACHABLE,

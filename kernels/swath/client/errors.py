@@ -157,6 +157,7 @@ FAMILIES: dict[int, type[SwathError]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    410: NotFound,
     413: Invalid,
     422: Invalid,
     429: Refused,

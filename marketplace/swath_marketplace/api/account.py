@@ -15,7 +15,7 @@ from swath.contract.receipts import MEDIA_TYPE
 from swath_service.errors import Invalid, TooLarge
 
 from swath_marketplace.api.context import Caller, Context, Limit, Offset, RunId, Services
-from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.downloads import download_of
 from swath_marketplace.api.reproductions import Key, ReproduceBody, shaped
 from swath_marketplace.domain.account_work import AccountWork, WorkKind, WorkStage
 from swath_marketplace.domain.clock import iso
@@ -154,11 +154,11 @@ def imported_receipt(run_id: RunId, actor: Caller, services: Services) -> Respon
 @router.get("/imported-runs/{run_id}/results/{name}")
 def imported_result(
     run_id: RunId, name: Annotated[str, Path(max_length=64)], actor: Caller, services: Services
-) -> FileResponse:
+) -> Response:
     """The bytes of one output; ranges are answered."""
     output, path = services.exits.foreign.result(actor, run_id, name)
     file = OutputFile(name=output.name, media_type=output.media_type, bytes=output.bytes, sha256=output.sha256)
-    return FileResponse(path, media_type=file.media_type, filename=filename_of(file), headers=headers_of(file))
+    return download_of(file, path)
 
 
 @router.post("/imported-runs/{run_id}/reproductions", status_code=202)
@@ -211,6 +211,10 @@ async def _received(request: Request, actor: Any, services: Context) -> tuple[st
                 await run_in_threadpool(_append, path, digest, b"".join(pieces))
                 pieces, gathered = [], 0
         await run_in_threadpool(_append, path, digest, b"".join(pieces))
+        if not size:
+            raise Invalid(
+                code="not-an-archive", message="the body is empty", mend="send the archive's file as the body"
+            )
     except BaseException:
         services.exits.accounts.drop(work_id)
         raise

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from swath_service.app import create_app
+from swath_service.entity_tags import EntityTags
 from swath_service.identity import Identity
 from swath_service.page_keys import install_page_keys
 from swath_service.pages import wants_html
@@ -39,6 +40,8 @@ from swath_marketplace.api import (
     reports,
     reproductions,
     rounds,
+    run_form,
+    run_links,
     runs,
     search,
     tickets,
@@ -48,6 +51,7 @@ from swath_marketplace.api.context import Caller, Context
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.idempotency import Idempotency
 from swath_marketplace.api.limits import BodyLimit
+from swath_marketplace.api.openapi import install_openapi
 
 
 class Worker(Protocol):
@@ -82,6 +86,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     # What is streamed to a file is held in no memory, and so is under no key.
     streamed = frozenset({f"{base}/account/imports"})
     app.user_middleware += [
+        Middleware(EntityTags),
         Middleware(BodyLimit, streamed=streamed),
         Middleware(Idempotency, base=base, passed_over=streamed),
     ]
@@ -125,10 +130,13 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         reports.router,
         reproductions.router,
         rounds.router,
+        run_form.router,
+        run_links.router,
         runs.router,
         search.router,
         tickets.router,
         webhooks.router,
     ):
         app.include_router(router, prefix=base)
+    install_openapi(app, base)
     return app

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 
 from swath_marketplace.api.card_shapes import CardShapes
 from swath_marketplace.api.context import Caller, Services
-from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.downloads import download_of
 from swath_marketplace.api.paths import Name, Owner, Version
 from swath_marketplace.domain.citing import bibtex, citation_cff, datacite
 
@@ -45,10 +45,10 @@ def card(
 @router.api_route(_VERSION + "/example/{output}", methods=["GET", "HEAD"])
 def example(
     owner: Owner, name: Name, *, version: Version, output: Output, actor: Caller, services: Services
-) -> FileResponse:
+) -> Response:
     """One output of a version's example, which everybody may read; ranges are answered."""
     file, path = services.judging.cards.examples.output(actor, f"{owner}/{name}@{version}", output)
-    return FileResponse(path, media_type=file.media_type, filename=filename_of(file), headers=headers_of(file))
+    return download_of(file, path)
 
 
 @router.get(_VERSION + "/CITATION.cff", response_class=PlainTextResponse)

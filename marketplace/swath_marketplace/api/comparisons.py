@@ -65,7 +65,7 @@ Asked = Annotated[ComparisonRequest, Depends(_request)]
 
 
 @router.get("/runs/{run_id}/comparison")
-def comparison(asked: Asked, request: Request, actor: Caller, services: Services) -> dict[str, Any]:
+def comparison(actor: Caller, asked: Asked, *, request: Request, services: Services) -> dict[str, Any]:
     """The run held against another, output by output; the answer waits until they are compared."""
     return _shaped(services.comparisons.of(actor, asked), request)
 
@@ -87,7 +87,7 @@ def versions(
 
 @router.get("/runs/{run_id}/comparison/pictures/{output}")
 def picture(
-    output: Annotated[str, Path(max_length=64)], asked: Asked, actor: Caller, services: Services
+    actor: Caller, asked: Asked, *, output: Annotated[str, Path(max_length=64)], services: Services
 ) -> FileResponse:
     """A PNG of where an output differs; the query is that of the comparison."""
     path, tag = services.comparisons.picture(actor, asked, output)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from swath.contract.filenames import filename
+from swath_service.kept_files import KeptFile
 
 from swath_marketplace.domain.runs import OutputFile
 
@@ -13,15 +16,21 @@ def filename_of(output: OutputFile) -> str:
     return named if "." in named else f"{named}.bin"
 
 
-def headers_of(output: OutputFile) -> dict[str, str]:
-    """Headers with which a browser saves the file, and, should it show it all the same, lets nothing in it act.
+#: A browser saves the file; should it show it all the same, nothing in it acts.
+_HEADERS = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private",
+}
 
-    The content never changes, so its sha256 is its entity tag, and a broken download can be gone on with.
-    """
-    return {
-        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        "Cache-Control": "private",
-        "ETag": f'"{output.sha256}"',
-    }
+
+def download_of(output: OutputFile, path: Path) -> KeptFile:
+    """The answer with the bytes of an output: its sha256 is its entity tag, and parts of it may be asked for."""
+    return KeptFile(
+        path,
+        tag=output.sha256,
+        media_type=output.media_type,
+        filename=filename_of(output),
+        headers=_HEADERS,
+    )

@@ -21,6 +21,7 @@ STATUSES: dict[type[SwathError], int] = {
     errors.ExportNotReady: 409,
     errors.RunNotTerminal: 409,
     errors.RunNotFinished: 409,
+    errors.ResultsExpired: 410,
     errors.BumpTooSmall: 422,
     errors.KeyReused: 422,
     errors.KeyInUse: 409,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment
-from swath_marketplace.domain.clock import iso
+from swath_marketplace.domain.clock import Clock, iso, utc_now
 from swath_marketplace.domain.fairness import Forecast
+from swath_marketplace.domain.keeping import FOR_EVER, state_of
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.runs import Checkpoint, OutputFile, Run
 from swath_marketplace.services.holds import Offer
@@ -25,9 +27,10 @@ class Levels(Protocol):
 class Shapes:
     """Shapes answers; links stand under `prefix`."""
 
-    def __init__(self, prefix: str, *, maturity: Levels) -> None:
+    def __init__(self, prefix: str, *, maturity: Levels, clock: Clock = utc_now) -> None:
         self._base = prefix.rstrip("/")
         self._maturity = maturity
+        self._clock = clock
 
     @property
     def base(self) -> str:
@@ -167,6 +170,7 @@ class Shapes:
             "started_at": iso(run.started_at),
             "ended_at": iso(run.ended_at),
             "outputs": [self.output(run, output) for output in run.outputs] if run.terminal else [],
+            **_keeping(run, self._clock()),
             "inputs": [dict(item) for item in run.inputs],
             "observation": dict(run.observation) if run.observation else None,
             "environment": dict(run.environment) if run.environment else None,
@@ -223,6 +227,17 @@ def _cost(run: Run) -> dict[str, int] | None:
         return None
     added = (run.added_value.paid or 0) if run.added_value else 0
     return {"resources_millicredits": run.cost_millicredits - added, "added_value_millicredits": added}
+
+
+def _keeping(run: Run, now: datetime) -> dict[str, Any]:
+    """Whether the outputs' files are there, and until when; no time: for ever, or it is being found out."""
+    state = state_of(run, now=now)
+    until = None if run.kept_until == FOR_EVER else run.kept_until
+    return {
+        "results_state": state.value if state else None,
+        "kept_until": iso(until),
+        "results_expired_at": iso(run.results_expired_at),
+    }
 
 
 def _place(place: Forecast | None) -> dict[str, Any] | None:

@@ -57,7 +57,7 @@ class RotateBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    overlap_hours: float = Field(default=24, ge=0, le=24 * 7)
+    overlap_hours: float = Field(default=24, ge=0, le=24 * 7, strict=True)
 
 
 @router.post("/webhooks", status_code=201)

@@ -29,6 +29,7 @@ from swath_marketplace.bootstrap.maturity import Assessing, assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.ogc import ogc_services
 from swath_marketplace.bootstrap.receipts import make_trust
+from swath_marketplace.bootstrap.run_links import run_links
 from swath_marketplace.bootstrap.running import Running, local_executor, make_added_values, make_running
 from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
@@ -40,6 +41,7 @@ from swath_marketplace.services.added_value import AddedValues
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import RoundsOf
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.keeping import ResultKeeper
 from swath_marketplace.services.reconciler import Reconciler
 from swath_marketplace.services.reproduction_keeper import ReproductionKeeper
 from swath_marketplace.services.round_keeper import RoundKeeper
@@ -71,6 +73,7 @@ class Marketplace:
     assessments: AssessmentClock
     comparer: Comparer
     keeper: RoundKeeper
+    results: ResultKeeper
     leaving: Exit
     search: Searching
     hooks: Hooks
@@ -79,7 +82,13 @@ class Marketplace:
     def workers(self) -> tuple[Worker, ...]:
         """What works in the background while the door is open, in the order of their starts."""
         watching = (self.reconciler, self.reproduction_keeper, self.assessments, self.keeper)
-        keepers = (self.search.keeper, self.leaving.keeper, self.hooks.deliverer, self.context.judging.follow_keeper)
+        keepers = (
+            self.search.keeper,
+            self.leaving.keeper,
+            self.results,
+            self.hooks.deliverer,
+            self.context.judging.follow_keeper,
+        )
         return (*watching, *keepers)
 
 
@@ -135,6 +144,7 @@ def assemble(
         assessments=assessed.clock,
         comparer=comparer,
         keeper=benches.keeper,
+        results=running.results,
         leaving=parts.leaving,
         search=parts.search,
         hooks=parts.hooks,
@@ -172,6 +182,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         judging=judging(ground, runs=running.runs, added_values=parts.added_values, maturity=parts.assessed.maturity),
         moderation=moderation(ground, running=running, assessed=parts.assessed),
         rounds=parts.benches.rounds,
+        run_links=run_links(ground, runs=running.runs),
         runs=running.runs,
         ogc=ogc_services(ground, runs=running.runs, deliverer=parts.hooks.deliverer, prefix=prefix),
         lineages=lineages(ground.database, runs=running.runs),
@@ -182,7 +193,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         inventories=parts.inventories,
         forms=FormTokens(),
         searches=parts.search.searches,
-        shapes=Shapes(prefix, maturity=parts.assessed.maturity),
+        shapes=Shapes(prefix, maturity=parts.assessed.maturity, clock=ground.clock),
         trust=parts.trust,
         exits=parts.leaving.doors,
         webhooks=parts.hooks.webhooks,

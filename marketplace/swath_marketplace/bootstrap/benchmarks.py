@@ -17,6 +17,7 @@ from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.scenario_files import ScenarioFiles
 from swath_marketplace.store.archive import ArchiveShelf
 from swath_marketplace.store.breaks import BreakStore, NoticeStore
+from swath_marketplace.store.keeping import KeepingStore
 from swath_marketplace.store.rounds import RoundStore
 
 
@@ -49,7 +50,15 @@ def benchmarks(ground: Ground, *, runs: Runs, comparer: Comparer) -> Benchmarks:
     period = timedelta(hours=settings.benchmark_hours) if settings.benchmark_hours else None
     rounds_clock = RoundClock(store=store, algorithms=ground.algorithms, dossiers=put, period=period, clock=clock)
     keep = timedelta(days=settings.benchmark_keep_days)
-    retention = RoundRetention(store=store, breaks=breaks, folders=folders, files=files, keep=keep, clock=clock)
+    retention = RoundRetention(
+        store=store,
+        breaks=breaks,
+        folders=folders,
+        files=files,
+        keep=keep,
+        pinned=KeepingStore(database).pinned,
+        clock=clock,
+    )
     keeper = RoundKeeper(
         store=store,
         stepper=stepper,

@@ -10,7 +10,9 @@ from swath_sandbox import UidRegistry
 
 from swath_marketplace.bootstrap.ground import Ground
 from swath_marketplace.bootstrap.inputs import archive_of
+from swath_marketplace.bootstrap.keeping import keeping
 from swath_marketplace.bootstrap.settings import Settings
+from swath_marketplace.domain.runs import Run
 from swath_marketplace.executors.local import LocalExecutor, LocalSettings
 from swath_marketplace.executors.protocol import Executor
 from swath_marketplace.run_folder import RunFolders
@@ -20,6 +22,7 @@ from swath_marketplace.services.collecting import Collector
 from swath_marketplace.services.holds import Cashier
 from swath_marketplace.services.inputs import InputObserver
 from swath_marketplace.services.inventories import Inventories
+from swath_marketplace.services.keeping import ResultKeeper
 from swath_marketplace.services.maturity import Maturity
 from swath_marketplace.services.places import Places
 from swath_marketplace.services.reconciler import Reconciler
@@ -37,6 +40,7 @@ class Running:
     reconciler: Reconciler
     runs: Runs
     places: Places
+    results: ResultKeeper
 
 
 def local_executor(settings: Settings, folders: RunFolders) -> LocalExecutor:
@@ -70,13 +74,19 @@ def make_running(
     inventories: Inventories,
     inputs: InputObserver,
 ) -> Running:
-    """The parts; each finished run is told to `trust`."""
+    """The parts; each run that ended is told to `trust`."""
     settings, clock, store = ground.settings, ground.clock, ground.run_store
     slots, terms = settings.slots(), TermsBook(quota.standing)
+    keeper = keeping(ground, quota=quota)
     cashier = Cashier(quota, clock=clock)
     budgets = BudgetWatch(
         quota=quota, executor=executor, store=store, clock=clock, grace_seconds=settings.checkpoint_grace_seconds
     )
+
+    def ended(run: Run) -> None:
+        trust.issuer.on_end(run)
+        keeper.on_end(run)
+
     stepper = Stepper(
         store=store,
         executor=executor,
@@ -86,7 +96,7 @@ def make_running(
         packages=ground.registry,
         environments=inventories,
         clock=clock,
-        on_end=trust.issuer.on_end,
+        on_end=ended,
     )
     reconciler = Reconciler(
         store=store,
@@ -113,4 +123,4 @@ def make_running(
         clock=clock,
     )
     places = Places(store=store.queue, slots=slots, terms=terms, clock=clock)
-    return Running(reconciler=reconciler, runs=runs, places=places)
+    return Running(reconciler=reconciler, runs=runs, places=places, results=keeper)

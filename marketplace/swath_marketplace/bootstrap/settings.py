@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     """How long the outputs of benchmarks' runs are kept; those that an open break shows are kept until it is closed."""
     benchmark_delay_minutes: float = Field(default=5, ge=0, le=24 * 60)
     """After its start the service waits so long before it looks which versions are due."""
+    results_days: float = Field(default=90, ge=0, le=36_500)
+    """How long the files of a run are kept after its end, where its caller's tier says nothing (``results.days``)."""
     ogc_sync_seconds: float = Field(default=900, ge=0, le=86_400)
     """OGC API - Processes: versions that may run no longer can be executed synchronously, and so long is waited."""
     criteria: Path | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swath_service.errors import Conflict, Invalid, Refused
+from swath_service.errors import Conflict, Gone, Invalid, Refused
 
 
 class VersionExists(Conflict):
@@ -71,6 +71,10 @@ class RunNotTerminal(Conflict):
 
 class RunNotFinished(Conflict):
     """Something is asked that only a finished run has."""
+
+
+class ResultsExpired(Gone):
+    """The files of a run were kept as long as its caller's tier says, and are gone."""
 
 
 class AccountBusy(Conflict):

@@ -273,6 +273,10 @@ class Run:
     ceiling_millicredits: int | None = None
     """The most that its version's limits let it cost; ``None`` for a run from before there were quotes."""
     purpose: RunPurpose = RunPurpose.CALL
+    kept_until: datetime | None = None
+    """Until when its files are kept; ``None`` until that was found out, soon after its end."""
+    results_expired_at: datetime | None = None
+    """Since when they are gone."""
     generation: int = 0
     """Fencing token: a writer that has lost the lease finds another number here and writes nothing."""
 

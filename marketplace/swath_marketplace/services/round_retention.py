@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from swath_marketplace.domain.clock import Clock
@@ -25,6 +26,8 @@ class RoundRetention:
 
     Parameters
     ----------
+    pinned
+        Runs whose outputs somebody needs for longer.
     keep
         How long after the end of its round a run's outputs are kept.
     """
@@ -37,6 +40,7 @@ class RoundRetention:
         folders: RunFolders,
         files: ScenarioFiles,
         keep: timedelta,
+        pinned: Callable[[], frozenset[str]],
         clock: Clock,
     ) -> None:
         self._store = store
@@ -44,16 +48,17 @@ class RoundRetention:
         self._folders = folders
         self._files = files
         self._keep = keep
+        self._pinned = pinned
         self._clock = clock
 
     def look(self) -> int:
         """Remove what is old; answers of how many runs."""
         until = self._clock() - self._keep
-        shown = self._breaks.rounds_of_open() | self._store.latest_green()
+        shown, pinned = self._breaks.rounds_of_open() | self._store.latest_green(), self._pinned()
         removed = 0
         for round_id, runs in self._store.ended_between(until - _LOOKED_BACK, until).items():
             if round_id not in shown:
-                removed += sum(self._folders.of(run_id).drop_results() for run_id in runs)
+                removed += sum(self._folders.of(run_id).drop_results() for run_id in runs if run_id not in pinned)
                 self._files.drop_pictures(round_id)
         if removed:
             log.info("the outputs of %d benchmarks that are older than %s were removed", removed, self._keep)

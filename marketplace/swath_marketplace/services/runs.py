@@ -10,7 +10,6 @@ from typing import Any
 
 from swath.contract.digest import canonical_json, sha256_bytes
 from swath.contract.interface import Interface
-from swath.contract.parameters import check_parameters
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
@@ -23,9 +22,11 @@ from swath_marketplace.domain.fairness import Slots
 from swath_marketplace.domain.features import features_of
 from swath_marketplace.domain.hooks import Callback
 from swath_marketplace.domain.idempotency import check_key, same_request
+from swath_marketplace.domain.keeping import expired
 from swath_marketplace.domain.runs import PLATFORM, OutputFile, Run, RunPurpose, RunStatus
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.added_value import AddedValues
+from swath_marketplace.services.binding import bound_parameters
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.holds import Cashier, Offer
 from swath_marketplace.services.reconciler import Reconciler
@@ -222,7 +223,7 @@ class Runs:
 
         Raises
         ------
-        NotFound, RunNotTerminal
+        NotFound, RunNotTerminal, ResultsExpired
         """
         run = self.get(actor, run_id)
         if not run.terminal:
@@ -232,13 +233,27 @@ class Runs:
                 mend="wait until its status is finished, error or canceled",
             )
         output = next((output for output in run.outputs if output.name == name), None)
-        path = self._folders.of(run.id).result(name) if output else None
-        if output is None or path is None or not path.is_file():
+        if output is None:
             names = ", ".join(output.name for output in run.outputs) or "none"
             raise NotFound(
                 code="no-such-output", message="the run has no output of that name", mend=f"its outputs: {names}"
             )
+        path = self._folders.of(run.id).result(name)
+        if run.results_expired_at is not None or not path.is_file():
+            raise expired(run)
         return output, path
+
+    def with_files(self, actor: Actor, run_id: str) -> Run:
+        """One run, whose files are there still.
+
+        Raises
+        ------
+        NotFound, ResultsExpired
+        """
+        run = self.get(actor, run_id)
+        if run.results_expired_at is not None:
+            raise expired(run)
+        return run
 
     def kept(self, run: Run, name: str) -> Path:
         """Where the output `name` of `run` is kept, whether its file is still there or not."""
@@ -287,7 +302,7 @@ class Runs:
     def _fitting(self, actor: Actor, request: RunRequest) -> tuple[AlgorithmVersion, Mapping[str, Any]]:
         """The version that is asked for, and its bound parameters."""
         version = self._registry.runnable(actor, request.algorithm)
-        parameters = _bound(version, request.parameters)
+        parameters = bound_parameters(version, request.parameters)
         if not self._slots.fits(version.resources):
             raise Invalid(
                 code="resources-too-large",
@@ -304,21 +319,6 @@ class Runs:
         run, known = found
         same_request(known, sha256)
         return run
-
-
-def _bound(version: AlgorithmVersion, values: Mapping[str, Any]) -> Mapping[str, Any]:
-    bound, findings = check_parameters(Interface.from_dict(version.interface), values)
-    if findings:
-        raise Invalid(
-            code="parameters-invalid",
-            message=f"{version.path} {version.version} does not take these parameters",
-            mend="mend what the findings name; the schema of the parameters is beside the version",
-            findings=[
-                {"field": found.field, "code": found.code, "message": found.message, "mend": found.mend}
-                for found in findings
-            ],
-        )
-    return bound
 
 
 def _accepted(run: Run) -> Run:

@@ -82,6 +82,8 @@ def run_of(row: sa.Row[Any]) -> Run:
         added_value=AddedValue.from_dict(row.added_value) if row.added_value else None,
         ceiling_millicredits=row.ceiling_millicredits,
         purpose=RunPurpose(row.purpose),
+        kept_until=row.kept_until,
+        results_expired_at=row.results_expired_at,
         generation=row.generation,
     )
 

@@ -95,6 +95,8 @@ class RunRow(Base, table=True):
         sa.Index("ix_runs_caller_started", "caller", "started_at"),
         sa.Index("ix_runs_algorithm", "algorithm_id"),
         sa.Index("ix_runs_version_ended", "algorithm_id", "digest", "ended_at"),
+        sa.Index("ix_runs_kept_until", "stage", "results_expired_at", "kept_until"),
+        sa.Index("ix_runs_expired", "results_cleared_at", "results_expired_at"),
         # Dashboards read these alone, without the rows.
         sa.Index(
             "ix_runs_use",
@@ -184,6 +186,10 @@ class RunRow(Base, table=True):
     purpose: str = Field(
         default=RunPurpose.CALL.value, sa_column=sa.Column(sa.String, nullable=False, server_default="call")
     )
+    kept_until: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    results_expired_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    results_cleared_at: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))
+    """When its files were removed, which is after they were said to have expired."""
     generation: int = 0
     lease_holder: str | None = None
     lease_until: datetime | None = Field(default=None, sa_column=sa.Column(UtcDateTime))

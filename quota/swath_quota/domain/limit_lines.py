@@ -86,6 +86,7 @@ _TITLES = {
     "transfer.rate": "Transfer rate a connection",
     "transfer.connections": "Connections at a time",
     "products.month": "Products this month",
+    "results.days": "Days that results are kept",
     "lab.servers": "Lab servers at a time",
     "lab.cores": "Cores of Lab servers",
     "lab.memory_mb": "Memory of Lab servers",

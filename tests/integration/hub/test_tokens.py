@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
+from swath.client import errors
+from swath.client import tokens as tokens_of
+from swath.client.credentials import Credentials
+from swath.client.http import Api
 
 pytestmark = pytest.mark.integration
 
@@ -84,3 +90,48 @@ def test_services_have_the_least_they_need(copy: Any, person: Callable[[str], An
         "idle-culler": {"swath-idle-culler"},
     }
     assert not [name for name, model in services.items() if model["admin"]]
+
+
+def test_a_token_for_one_purpose_does_that_and_ends(copy: Any, person: Callable[[str], Any]) -> None:
+    whole = Api(Credentials(url=copy.url, token=person("careful").sign_in().new_token(), source="a test"))
+    made = tokens_of.create(whole, purpose="nightly NDVI", scopes=["execute"], days=90)
+    assert (made.scopes, made.purpose) == (("execute", "read"), "nightly NDVI")
+    assert made.secret
+    assert made.secret not in repr(made)
+    lasts = datetime.fromisoformat(made.expires_at or "") - datetime.fromisoformat(made.created_at or "")
+    assert abs(lasts.total_seconds() - 90 * 86_400) < 60
+    narrow = Api(Credentials(url=copy.url, token=made.secret, source="a test"))
+    # It runs (there is no such algorithm), reads, publishes nothing, and makes no further tokens.
+    assert _code(narrow, "POST", "runs", {"algorithm": "ada/none", "parameters": {}}) == "no-such-algorithm"
+    assert narrow.json("GET", "services/marketplace/runs")["runs"] == []
+    assert narrow.json("GET", "services/quota/wallet")
+    assert _code(narrow, "POST", "algorithms", {"notebook": {}}) == "missing-scope"
+    with pytest.raises(errors.SwathError) as refused:
+        tokens_of.create(narrow, purpose="more", scopes=["publish"])
+    assert refused.value.status in (403, 404)
+    reader = tokens_of.create(whole, purpose="dashboard", days=1)
+    assert reader.secret
+    reading = Api(Credentials(url=copy.url, token=reader.secret, source="a test"))
+    assert _code(reading, "POST", "runs", {"algorithm": "ada/none", "parameters": {}}) == "missing-scope"
+    with pytest.raises(errors.Invalid, match="must not exceed"):
+        tokens_of.create(whole, purpose="for ever", days=366)
+    listed = {one.purpose: one for one in tokens_of.list_tokens(whole)}
+    assert listed["nightly NDVI"].last_used_at
+    assert listed["nightly NDVI"].secret is None
+    # Nobody saw this one yet, so nobody believes it for a moment longer.
+    unused = tokens_of.create(whole, purpose="mistake", days=1)
+    assert tokens_of.revoke(whole, "mistake").id == unused.id
+    gone = _get(copy, "services/marketplace/runs", unused.secret)
+    assert (gone.status_code, gone.json()["code"]) == (401, "unknown-token")
+    with pytest.raises(errors.NotFound):
+        tokens_of.revoke(whole, "mistake")
+    short = person("careful").sign_in().new_token(expires_in=1, note="short")
+    while _get(copy, "hub/api/user", short).status_code == 200:
+        time.sleep(0.1)
+    assert _get(copy, "services/marketplace/runs", short).status_code == 401
+
+
+def _code(api: Api, method: str, path: str, body: dict[str, Any]) -> str:
+    with pytest.raises(errors.SwathError) as refused:
+        api.request(method, f"services/marketplace/{path}", json=body, repeatable=False)
+    return refused.value.code

@@ -79,8 +79,8 @@ def test_every_limit_stands_in_every_tier() -> None:
     names = {
         "credits.month", "runs.concurrent", "runs.starts.minute", "api.requests.minute", "processing.requests.month",
         "processing.units.month", "processing.units.minute", "transfer.bytes.30d", "transfer.rate",
-        "transfer.connections", "products.month", "lab.servers", "lab.cores", "lab.memory_mb", "lab.storage_mb",
-        "dask.clusters", "dask.cores", "dask.memory_mb",
+        "transfer.connections", "products.month", "results.days", "lab.servers", "lab.cores", "lab.memory_mb",
+        "lab.storage_mb", "dask.clusters", "dask.cores", "dask.memory_mb",
     }  # fmt: skip
     assert all(set(terms.by_name()) == names for tier in tiers.tiers for terms in tier.terms)
 

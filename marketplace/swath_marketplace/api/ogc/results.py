@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from swath.contract.interface import GIVEN_OUTPUTS
 
-from swath_marketplace.api.downloads import filename_of, headers_of
+from swath_marketplace.api.downloads import download_of
 from swath_marketplace.api.ogc.failures import Failed
 from swath_marketplace.api.ogc.telling import Teller, link
 from swath_marketplace.domain.executions import Execution, ResponseForm, Transmission, WantedOutput
@@ -62,12 +62,7 @@ def answer(brought: Sequence[Brought], execution: Execution) -> Response:
         return response
     if len(brought) == 1:
         only = brought[0]
-        return FileResponse(
-            only.path,
-            media_type=only.output.media_type,
-            filename=filename_of(only.output),
-            headers=headers_of(only.output),
-        )
+        return download_of(only.output, only.path)
     boundary = f"swath-{secrets.token_hex(16)}"
     media_type = f'multipart/related; boundary="{boundary}"; type="{_base(brought[0].output.media_type)}"'
     return StreamingResponse(_parts(brought, boundary), headers={**_NOSNIFF, "Content-Type": media_type})

@@ -14,6 +14,7 @@ for module in (
     "assessment_tables",
     "card_tables",
     "dossier_tables",
+    "keeping_tables",
     "hook_tables",
     "lineage_tables",
     "moderation_tables",
@@ -21,6 +22,7 @@ for module in (
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
+    "run_link_tables",
     "search_tables",
     "value_tables",
 ):
