@@ -17,6 +17,8 @@ KNOWN_CLASSES = frozenset(
     name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
 )
 OTHER_CLASS = "another"
+#: A cell is named by the run itself; no notebook has more, and a greater number is none.
+_MOST_CELLS = 1_000
 #: Fewer runs say nothing about a rate.
 LEAST_RUNS = 5
 #: A chart of more days than these is drawn by weeks.
@@ -28,6 +30,12 @@ def class_told(head: str | None) -> str | None:
     if not head:
         return None
     return head.strip() if head.strip() in KNOWN_CLASSES else OTHER_CLASS
+
+
+def cell_told(cell: object) -> int | None:
+    """The index of a cell as an author may see it, of what a run said it was."""
+    text = str(cell)
+    return int(text) if text.isdecimal() and len(text) <= len(str(_MOST_CELLS)) and int(text) < _MOST_CELLS else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from swath_marketplace.domain.dashboards import (
     Income,
     Tally,
     Use,
+    cell_told,
     class_told,
 )
 from swath_marketplace.domain.runs import ACTIVE_STAGES, Desired, RunPurpose, RunStatus, SettlementKind, Stage
@@ -98,7 +99,7 @@ class UseFacts:
                 runs.c.algorithm_id,
                 runs.c.version,
                 runs.c.error["code"].as_string().label("code"),
-                runs.c.error["cell"].as_integer().label("cell"),
+                runs.c.error["cell"].as_string().label("cell"),
                 # Longer than any known class is none.
                 sa.func.substr(head, 1, 40).label("head"),
                 runs.c.ended_at,
@@ -116,7 +117,7 @@ class UseFacts:
         )
         merged: dict[tuple[Any, ...], tuple[int, datetime]] = {}
         for row in connection.execute(query):
-            key = (row.algorithm_id, row.version, row.code, row.cell, _class_of(row.code, row.head))
+            key = (row.algorithm_id, row.version, row.code, cell_told(row.cell), _class_of(row.code, row.head))
             before, last_at = merged.get(key, (0, row.last_at))
             merged[key] = before + row.times, max(last_at, row.last_at)
         found: dict[str, list[Failure]] = defaultdict(list)
@@ -131,7 +132,8 @@ class UseFacts:
     def _income(
         self, connection: sa.Connection, wanted: Sequence[sa.ColumnElement[bool]]
     ) -> Mapping[str, dict[date, Income]]:
-        paid = runs.c.added_value["paid"].as_integer().label("paid")
+        # As text first: no database takes a number of ours for too large a one.
+        paid = sa.cast(runs.c.added_value["paid"].as_string(), sa.BigInteger).label("paid")
         inner = (
             sa.select(runs.c.algorithm_id, self._day(runs.c.ended_at).label("day"), paid)
             .where(*wanted, runs.c.added_value.is_not(None))

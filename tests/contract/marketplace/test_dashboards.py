@@ -11,7 +11,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from swath_marketplace.domain.added_value import Per
-from swath_marketplace.domain.dashboards import class_told, every_day
+from swath_marketplace.domain.dashboards import cell_told, class_told, every_day
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.executors.fake import process_end, write_report
 from swath_marketplace.services.runs import RunRequest
@@ -177,6 +177,11 @@ def test_a_class_is_told_when_it_is_pythons_own() -> None:
         None,
         None,
     ]
+
+
+def test_a_cell_that_no_notebook_has_is_none() -> None:
+    told = [cell_told(cell) for cell in (0, "7", None, 52_071_400, "9" * 400, -1, 1.5, "x")]
+    assert told == [0, 7, *[None] * 6]
 
 
 def test_no_day_is_left_out_of_a_chart() -> None:

@@ -7,10 +7,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from swath_marketplace.domain.algorithms import AlgorithmVersion
+from swath_marketplace.domain.benchmarks import ScenarioOutcome, ScenarioResult
 from swath_marketplace.domain.errors import VersionRevoked
 from swath_marketplace.domain.moderation import ActKind, Running
+from swath_marketplace.domain.reproductions import CauseCode, Outcome
 from swath_marketplace.domain.runs import Run, RunStatus, Stage
+from swath_marketplace.services.reproductions import ReproductionRequest
 from swath_marketplace.services.runs import RunRequest
+from swath_marketplace.store.breaks import BreakStore
+from swath_marketplace.store.round_tables import breaks, rounds
 from swath_marketplace.testing import World, notebook, operator, user
 from swath_service.errors import Forbidden, NotFound
 
@@ -168,6 +174,67 @@ def test_receipts_from_before_stand_and_the_lineage_says_revoked_since(published
     lineage = published.made.context.lineages.of_run(BOB, run.id)
     assert lineage.nodes[0].revoked_reason == WHY
     assert published.runs.result(BOB, run.id, "double")
+
+
+def test_rounds_and_reproductions_refuse_likewise(published: World) -> None:
+    run = published.look_until(ask(published).id)
+    made, _ = published.made.context.reproductions.of_run(BOB, run.id, ReproductionRequest())
+    acts(published).revoke(ROOT, "ada/double@1.0.0", reason=WHY)
+    with pytest.raises(VersionRevoked, match=WHY):
+        published.made.context.rounds.ask(ADA, "ada/double@1.0.0")
+    published.made.reproduction_keeper.look()
+    ended = published.made.context.reproductions.get(BOB, made.id)
+    assert (ended.outcome, [cause.code for cause in ended.causes]) == (Outcome.CANNOT, [CauseCode.VERSION_REVOKED])
+    assert WHY in ended.message
+
+
+def test_what_is_broken_of_a_hidden_algorithm_is_not_told(published: World) -> None:
+    store = BreakStore(published.made.database)
+    version = published.registry.version(ADA, "ada/double@1.0.0")
+    found = a_break(published, version)
+    assert [one.id for one in store.list(limit=10)[0]] == [found]
+    acts(published).hide(ROOT, "ada/double", reason=WHY)
+    for who, sees in ((BOB, 0), (ADA, 1), (ROOT, 1)):
+        assert published.made.context.rounds.breaks(who, limit=10, offset=0)[1] == sees
+    with pytest.raises(NotFound):
+        published.made.context.rounds.get(BOB, found)
+    assert published.made.context.rounds.get(ADA, found).order.id == found
+
+
+def a_break(world: World, version: AlgorithmVersion) -> str:
+    """A round of `version` that broke a scenario, both of one id."""
+    fixed = {"algorithm_id": version.algorithm_id, "owner": "ada", "name": "double", "version": version.version}
+    at = datetime.now(UTC)
+    result = ScenarioResult(scenario="three", outcome=ScenarioOutcome.RED, message="it differs")
+    with world.made.database.write() as connection:
+        connection.execute(
+            rounds.insert().values(
+                **fixed,
+                id="a1",
+                version_digest=version.digest,
+                dossier_digest="sha256:1",
+                environment_lock_sha256=version.environment_lock_sha256,
+                trigger="asked",
+                asked_by="ada",
+                asked_at=at,
+                number=1,
+                state="ended",
+                started_at=at,
+                ended_at=at,
+            )
+        )
+        connection.execute(
+            breaks.insert().values(
+                **fixed,
+                id="a1",
+                version_digest=version.digest,
+                scenario="three",
+                round_id="a1",
+                opened_at=at,
+                result=result.as_dict(),
+            )
+        )
+    return "a1"
 
 
 def test_a_hidden_algorithm_is_there_for_its_author_and_operators_alone(published: World) -> None:
