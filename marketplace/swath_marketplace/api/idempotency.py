@@ -1,6 +1,6 @@
 """``Idempotency-Key`` at every door that makes something: the same request is worked on once, and answered the same.
 
-Runs and reproductions keep their keys themselves, in the thing that was made and for ever.
+Runs, whichever door they come through, and reproductions keep their keys themselves, in the thing made and for ever.
 """
 
 from __future__ import annotations
