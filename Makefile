@@ -48,8 +48,8 @@ fuzz: setup-test  ## the marketplace under requests that nobody thought of (ARGS
 bench: setup-test  ## figures, each beside a peer or a floor in the same run
 	@$(BIN)/python bench/bench.py $(ARGS)
 
-docs: setup  ## the documentation as HTML, in build/docs
-	@$(BIN)/sphinx-build -q -W -b html docs build/docs && echo build/docs/index.html
+docs: setup  ## the documentation as HTML, in build/docs; links checked
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs && $(BIN)/python docs/check_links.py build/docs && echo build/docs/index.html
 
 lock: setup  ## resolve the locks anew; no host stands in them
 	@setup/lock.sh

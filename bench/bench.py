@@ -31,6 +31,7 @@ from lineage_walks import bench_lineage  # noqa: E402 - so does this
 from ogc_echo import bench_echo  # noqa: E402
 from plain_swath import PlainSwath  # noqa: E402
 from receipt_cost import bench_receipts  # noqa: E402
+from search_speed import bench_search  # noqa: E402
 
 say = Console(highlight=False)
 NOTEBOOKS = {
@@ -136,12 +137,13 @@ def main() -> None:
         quotes()
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parts = ["runs", "fair", "holds", "inputs", "lineage", "receipts", "echo"]
+    parts = ["runs", "fair", "holds", "inputs", "lineage", "receipts", "echo", "search"]
     parser.add_argument("only", nargs="?", choices=parts, help="one part alone")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long each rate of the ledger is measured")
     parser.add_argument("--ledger-rounds", type=int, default=3)
     parser.add_argument("--receipts", type=int, default=300, help="how many receipts are issued on each database")
+    parser.add_argument("--algorithms", type=int, default=10_000, help="how many algorithms are searched")
     data = Path(os.environ.get("SWATH_DATA", ROOT / ".swath" / "data"))
     parser.add_argument("--runs", type=int, default=1000, help="how many runs are queued for `fair`")
     parser.add_argument("--python", type=Path, default=data / "environments" / "eo" / "bin" / "python")
@@ -166,6 +168,8 @@ def main() -> None:
         bench_lineage(say, rounds=options.rounds)
     if options.only in (None, "receipts"):
         bench_receipts(say, runs=options.receipts)
+    if options.only in (None, "search"):
+        bench_search(say, algorithms=options.algorithms)
 
 
 if __name__ == "__main__":

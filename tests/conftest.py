@@ -70,6 +70,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "whole" if {"e2e", "notebooks"} & set(Path(file).parts) else file
+            return "whole" if {"docs", "e2e", "notebooks"} & set(Path(file).parts) else file
 
     return ByFile(config, log)

@@ -51,11 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _document(made: Import) -> dict[str, object]:
     refused = [{"file": path, "why": why} for path, why in made.refused]
-    return {"new": list(made.new), "unchanged": list(made.same), "refused": refused, "removed": list(made.gone)}
+    remarks = [{"file": path, "remark": remark} for path, remark in made.remarks]
+    kept = {"new": list(made.new), "unchanged": list(made.same)}
+    return {**kept, "refused": refused, "remarks": remarks, "removed": list(made.gone)}
 
 
 def _lines(made: Import) -> list[str]:
     told = [f"refused   {path}: {why}" for path, why in made.refused]
+    told += [f"remark    {path}: {remark}" for path, remark in made.remarks]
     told += [f"removed   {record_id}" for record_id in made.gone]
     counts = f"{len(made.new)} new or changed, {len(made.same)} unchanged, {len(made.refused)} refused"
     return [*told, f"{counts}, {len(made.gone)} removed"]

@@ -1,4 +1,4 @@
-"""Verbs about algorithms: validate, publish, algorithms, show, environments, yank."""
+"""Verbs about algorithms: validate, publish, show, environments, yank."""
 
 from __future__ import annotations
 
@@ -71,24 +71,6 @@ def publish(
     print(done.verdict)
     if done.findings:
         print_table(FINDING_COLUMNS, Findings(found=done.findings).rows())
-
-
-def algorithms(
-    query: Annotated[str, typer.Argument(help="Words in name, title, summary or keywords.")] = "",
-    owner: Annotated[str | None, typer.Option(help="Of this author only.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """Find algorithms."""
-    found = catalogue.find(session.connection(), query, owner=owner, limit=limit)
-    if as_json:
-        print_json({"algorithms": [dict(one) for one in found], "total": found.total})
-    elif not found:
-        remark("no algorithms found")
-    else:
-        print_table(catalogue.COLUMNS, found.rows())
-        if found.total > len(found):
-            remark(f"{len(found)} of {found.total}; --limit shows more")
 
 
 def show(algorithm: Named, as_json: AsJson = False) -> None:

@@ -46,11 +46,16 @@ CLIENT: dict[str, Verb] = {
         "catalogue",
         validate="Check a notebook and show everything that keeps it from being published.",
         publish="Publish a notebook as a version of an algorithm.",
-        algorithms="Find algorithms.",
         show="Show an algorithm's versions, parameters and outputs.",
         environments="List the environments that a notebook may name.",
     )
     | _verbs("Algorithms", "catalogue", **{"yank": "Withdraw a version of your algorithm, with a reason."}),
+    **_verbs(
+        "Algorithms",
+        "searching",
+        search="Find algorithms.",
+        algorithms="Find algorithms.",
+    ),
     **_verbs(
         "Algorithms",
         "benchmark",

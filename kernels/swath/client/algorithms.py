@@ -161,9 +161,25 @@ COLUMNS = ("algorithm", "latest", "maturity", "title", "summary")
 class Algorithms(Sequence[Mapping[str, Any]]):
     """Algorithms that were found, shown as a table; each is a mapping as the server tells it."""
 
-    def __init__(self, found: Sequence[Mapping[str, Any]], *, total: int | None = None) -> None:
+    def __init__(
+        self,
+        found: Sequence[Mapping[str, Any]],
+        *,
+        total: int | None = None,
+        facets: Mapping[str, Any] | None = None,
+        cursor: str | None = None,
+        hints: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._found = tuple(found)
         self.total = total if total is not None else len(self._found)
+        self.facets = {
+            name: {str(one["value"]): int(one["count"]) for one in counts} for name, counts in (facets or {}).items()
+        }
+        """Facet -> value -> how many algorithms it would bring."""
+        self.cursor = cursor
+        """Asks for the next page; ``None`` at the end."""
+        self.hints = tuple(hints)
+        """What to change where nothing was found."""
 
     @overload
     def __getitem__(self, index: int) -> Mapping[str, Any]: ...
@@ -200,16 +216,34 @@ def _latest(one: Mapping[str, Any]) -> str:
     return str(latest.get("version", "-") if isinstance(latest, Mapping) else latest or "-")
 
 
-def find(api: Api, query: str = "", *, owner: str | None = None, limit: int = 50, offset: int = 0) -> Algorithms:
-    """Algorithms whose name, title, summary or keywords match `query`."""
-    told = api.json(
-        "GET",
-        f"{MARKETPLACE}/algorithms",
-        params={"q": query or None, "owner": owner, "limit": limit, "offset": offset or None},
-    )
+def find(
+    api: Api,
+    query: str = "",
+    *,
+    owner: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
+    narrowed: Mapping[str, str | Sequence[str] | None] | None = None,
+) -> Algorithms:
+    """Algorithms that are found by the words of `query`.
+
+    Parameters
+    ----------
+    narrowed
+        What the server knows of: ``level``, ``collection``, ``band``, ``licence``, ``price``, ``environment``,
+        ``author``, ``platform``, ``kind``, ``sort``, ``cursor``. Of several values one has to fit.
+    """
+    params = {"q": query or None, "owner": owner, "limit": limit, "offset": offset or None}
+    told = api.json("GET", f"{MARKETPLACE}/algorithms", params={**params, **(narrowed or {})})
     found = told.get("algorithms", told.get("items", [])) if isinstance(told, Mapping) else told
-    total = told.get("total") if isinstance(told, Mapping) else None
-    return Algorithms([one for one in found if isinstance(one, Mapping)], total=total)
+    whole = told if isinstance(told, Mapping) else {}
+    return Algorithms(
+        [one for one in found if isinstance(one, Mapping)],
+        total=whole.get("total"),
+        facets=whole.get("facets"),
+        cursor=whole.get("cursor"),
+        hints=whole.get("hints") or (),
+    )
 
 
 def environments(api: Api) -> list[dict[str, Any]]:

@@ -210,9 +210,50 @@ def validate(notebook_path: str | Path) -> Validation:
     return _algorithms.validate(api, notebook_path)
 
 
-def algorithms(query: str = "", *, owner: str | None = None, limit: int = 50) -> Algorithms:
-    """Algorithms that match `query` in their name, title, summary or keywords; all without one."""
-    return _algorithms.find(session.connection(), query, owner=owner, limit=limit)
+def algorithms(
+    query: str = "",
+    *,
+    owner: str | None = None,
+    limit: int = 50,
+    level: str | Sequence[str] | None = None,
+    collection: str | Sequence[str] | None = None,
+    band: str | Sequence[str] | None = None,
+    licence: str | Sequence[str] | None = None,
+    price: str | None = None,
+    environment: str | Sequence[str] | None = None,
+    author: str | Sequence[str] | None = None,
+    platform: str | Sequence[str] | None = None,
+    kind: str | None = None,
+    sort: str | None = None,
+    cursor: str | None = None,
+) -> Algorithms:
+    """Algorithms in which every word of `query` occurs; all without one.
+
+    Parameters
+    ----------
+    level, collection, band, licence, price, environment, author, platform
+        Of several values one has to fit; ``price`` is ``free`` or ``paid``.
+    kind
+        ``algorithm``, ``external`` (told by other platforms, where they run) or ``any``.
+    sort
+        ``relevance``, ``use``, ``level`` or ``newest``; by default by relevance where there are words.
+    cursor
+        Of the page before, as its ``cursor``.
+    """
+    narrowed: dict[str, str | Sequence[str] | None] = {
+        "level": level,
+        "collection": collection,
+        "band": band,
+        "licence": licence,
+        "price": price,
+        "environment": environment,
+        "author": author,
+        "platform": platform,
+        "kind": kind,
+        "sort": sort,
+        "cursor": cursor,
+    }
+    return _algorithms.find(session.connection(), query, owner=owner, limit=limit, narrowed=narrowed)
 
 
 def environments() -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def act(
 
 def use_rows(told: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """A line for each algorithm of a dashboard, for `USE_COLUMNS`."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in told.get("algorithms") or ():
         use, level = one.get("use") or {}, one.get("maturity") or {}
         success = use.get("success")

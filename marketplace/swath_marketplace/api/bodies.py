@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.reviews import LEAST_CHARACTERS, MOST_CHARACTERS, ReviewKind, ReviewVerdict
+from swath_marketplace.domain.run_links import MOST_DAYS
 
 
 class _Body(BaseModel):
@@ -81,6 +82,13 @@ class RunBody(_Body):
     """The most that the run may cost: it caps what is held."""
     webhook: RunWebhookBody | None = None
     """Where to tell of this run; the answer holds the secret that the messages are signed with."""
+
+
+class RunLinkBody(_Body):
+    """A link to a run."""
+
+    days: int = Field(default=7, ge=1, le=MOST_DAYS, strict=True)
+    """How long it lasts."""
 
 
 class KeyReasonBody(_Body):

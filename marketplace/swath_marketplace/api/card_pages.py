@@ -27,6 +27,7 @@ from swath_marketplace.api.rendering import credits_text, render, render_error, 
 from swath_marketplace.domain.cards import Card, ExampleOutput, VersionNote
 from swath_marketplace.domain.citing import bibtex, citation_cff
 from swath_marketplace.domain.comparisons import VersionComparison
+from swath_marketplace.domain.reviews import Review, superseded
 from swath_marketplace.domain.statistics import Spread
 
 router = APIRouter(include_in_schema=False)
@@ -61,6 +62,7 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         parameters=_parameters(card.interface),
         schema=json_schema(card.interface),
         outputs=shown,
+        reviews=_standing(card),
         notes=[_note(services, note) for note in card.versions],
         histograms=_histograms(card),
         cite={"bibtex": bibtex(card.citation), "cff": citation_cff(card.citation)},
@@ -69,6 +71,12 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
 
 def _verbs(card: Card) -> Sequence[str]:
     return ("unfavourite" if card.favourite else "favourite", "unfollow" if card.follows else "follow")
+
+
+def _standing(card: Card) -> Sequence[Review]:
+    """The reviews in whose place their reviewer put no later one, the latest first."""
+    late = superseded(card.reviews)
+    return [one for one in reversed(card.reviews) if one.sequence not in late]
 
 
 def _readme(services: Context, card: Card, here: str) -> Markup:

@@ -28,6 +28,7 @@ from swath_marketplace.services.places import Places
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.rounds import Rounds
+from swath_marketplace.services.run_links import RunLinks
 from swath_marketplace.services.runs import Runs
 from swath_marketplace.services.searching import Searches
 from swath_marketplace.services.trust import Trust
@@ -60,6 +61,7 @@ class Context:
     forms: FormTokens
     searches: Searches
     shapes: Shapes
+    run_links: RunLinks
     trust: Trust
     exits: ExitDoors
     webhooks: Webhooks

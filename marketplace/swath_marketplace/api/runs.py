@@ -12,11 +12,11 @@ from sse_starlette import EventSourceResponse
 from swath_service.pages import wants_html
 
 from swath_marketplace.api.bodies import RunBody
-from swath_marketplace.api.context import Caller, RunId, Services
+from swath_marketplace.api.context import Caller, Context, RunId, Services
 from swath_marketplace.api.downloads import download_of
-from swath_marketplace.api.pages import run_page
 from swath_marketplace.api.paging import AT_AND_ID, Page
 from swath_marketplace.api.preferences import Preferences, waited_for
+from swath_marketplace.api.run_pages import run_page, runs_page
 from swath_marketplace.api.stream import Place, follow
 from swath_marketplace.api.webhooks import topics_of
 from swath_marketplace.domain.hooks import Callback
@@ -66,16 +66,17 @@ def quote(body: RunBody, actor: Caller, services: Services) -> dict[str, Any]:
     return services.shapes.offer(version, offer)
 
 
-@router.get("/runs")
+@router.get("/runs", response_model=dict[str, Any])
 def runs(
+    request: Request,
     actor: Caller,
     services: Services,
     *,
     status: Annotated[list[RunStatus] | None, Query()] = None,
     everybody: bool = False,
     page: Page,
-) -> dict[str, Any]:
-    """The caller's runs, newest first; an operator may ask for everybody's."""
+) -> dict[str, Any] | Response:
+    """The caller's runs, newest first; an operator may ask for everybody's. To a browser, their page."""
     found, total = services.runs.list(
         actor,
         statuses=status or (),
@@ -84,9 +85,12 @@ def runs(
         offset=page.offset,
         after=page.after(*AT_AND_ID),
     )
-    return page.answer(
+    answer = page.answer(
         "runs", found, total=total, shape=services.shapes.run, place=lambda one: (one.created_at, one.id)
     )
+    if wants_html(request):
+        return runs_page(request, actor, services, answer=answer, statuses=status or (), everybody=everybody)
+    return answer
 
 
 @router.get("/runs/{run_id}", response_model=dict[str, Any])
@@ -119,8 +123,13 @@ async def events(
     was told before it is not told again. A comment every 15 seconds keeps the connection open.
     """
     found = await run_in_threadpool(services.runs.get, actor, run_id)
+    return stream_answer(services, found.id, last_event_id=last_event_id or after)
+
+
+def stream_answer(services: Context, run_id: str, *, last_event_id: str | None) -> EventSourceResponse:
+    """The events of a run that its caller may see."""
     return EventSourceResponse(
-        follow(services, found.id, start=Place.parse(last_event_id or after)),
+        follow(services, run_id, start=Place.parse(last_event_id)),
         ping=_PING_SECONDS,
         # Proxies that gather an answer before they pass it on would hold the events back.
         headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"},
@@ -132,8 +141,14 @@ def log(run_id: RunId, actor: Caller, services: Services) -> StreamingResponse:
     """What the notebook printed so far."""
     found = services.runs.with_files(actor, run_id)
 
+    return log_answer(services, found.id)
+
+
+def log_answer(services: Context, run_id: str) -> StreamingResponse:
+    """The log of a run that its caller may see."""
+
     def text() -> Iterator[bytes]:
-        for piece in services.events.text(found.id):
+        for piece in services.events.text(run_id):
             yield piece.encode()
 
     headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'"}

@@ -77,7 +77,7 @@ def catalogue_page(request: Request, actor: Actor, services: Context) -> Respons
         answer = services.searches.find(actor, asked)
     except SwathError as error:
         return render_error(request, error, prefix=prefix, viewer=actor.name)
-    shown = Catalogue(answer=answer, asked=asked, base=prefix)
+    shown = Catalogue(answer=answer, asked=asked, base=prefix, narrow="Mobi" in request.headers.get("user-agent", ""))
     return render(request, "catalogue.html", prefix=prefix, viewer=actor.name, shown=shown, asked=asked, answer=answer)
 
 

@@ -4,6 +4,7 @@ Each capability that the assembly would be too long with has a module of its own
 """
 
 from swath_marketplace.bootstrap.assembly import Marketplace, assemble, build, main
+from swath_marketplace.bootstrap.search import reindex
 from swath_marketplace.bootstrap.settings import Settings
 
-__all__ = ["Marketplace", "Settings", "assemble", "build", "main"]
+__all__ = ["Marketplace", "Settings", "assemble", "build", "main", "reindex"]

@@ -29,6 +29,7 @@ from swath_marketplace.bootstrap.maturity import Assessing, assessing
 from swath_marketplace.bootstrap.moderation import moderation
 from swath_marketplace.bootstrap.ogc import ogc_services
 from swath_marketplace.bootstrap.receipts import make_trust
+from swath_marketplace.bootstrap.run_links import run_links
 from swath_marketplace.bootstrap.running import Running, local_executor, make_added_values, make_running
 from swath_marketplace.bootstrap.search import Searching, searching
 from swath_marketplace.bootstrap.settings import Settings
@@ -181,6 +182,7 @@ def _context(parts: _Parts, settings: Settings, *, prefix: str) -> Context:
         judging=judging(ground, runs=running.runs, added_values=parts.added_values, maturity=parts.assessed.maturity),
         moderation=moderation(ground, running=running, assessed=parts.assessed),
         rounds=parts.benches.rounds,
+        run_links=run_links(ground, runs=running.runs),
         runs=running.runs,
         ogc=ogc_services(ground, runs=running.runs, deliverer=parts.hooks.deliverer, prefix=prefix),
         lineages=lineages(ground.database, runs=running.runs),

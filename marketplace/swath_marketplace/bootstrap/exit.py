@@ -22,6 +22,7 @@ from swath_marketplace.services.exit.keeper import AccountKeeper
 from swath_marketplace.services.exit.read_runs import RunReader
 from swath_marketplace.services.exit.read_versions import VersionReader
 from swath_marketplace.services.exit.reading import ArchiveReader
+from swath_marketplace.services.exit.sections import sections_of
 from swath_marketplace.services.reproductions import Reproductions
 from swath_marketplace.services.trust import Trust
 from swath_marketplace.store.account_work import AccountWorkStore
@@ -45,21 +46,14 @@ def exits(
     quota: QuotaClient,
     trust: Trust,
     reproductions: Reproductions,
-    sections: Mapping[str, Section] | None = None,
 ) -> Exit:
-    """The parts, over the marketplace's database and folders.
-
-    Parameters
-    ----------
-    sections
-        What else belongs to an account, by its name in the archive.
-    """
+    """The parts, over the marketplace's database and folders."""
     foreign, work = foreign_store(ground), AccountWorkStore(ground.database)
     files = AccountFiles(ground.home / "account")
     keeper = AccountKeeper(
         store=work,
         files=files,
-        exporter=_exporter(ground, quota=quota, trust=trust, sections=sections or {}),
+        exporter=_exporter(ground, quota=quota, trust=trust, sections=sections_of(ground.database)),
         importer=_importer(ground, trust=trust, foreign=foreign, files=files),
         keep=timedelta(days=ground.settings.export_keep_days),
         clock=ground.clock,

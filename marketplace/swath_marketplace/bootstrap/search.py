@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swath_marketplace.bootstrap.ground import Ground
+from swath_marketplace.bootstrap.ground import Ground, lay_ground
+from swath_marketplace.bootstrap.settings import Settings
+from swath_marketplace.domain.clock import utc_now
 from swath_marketplace.domain.searching import EntryKind
 from swath_marketplace.services.search_index import IndexKeeper, SearchIndex
 from swath_marketplace.services.searching import Searches
@@ -20,6 +22,11 @@ class Searching:
     searches: Searches
     index: SearchIndex
     keeper: IndexKeeper
+
+
+def reindex() -> int:
+    """Make the search index of the settings' database anew, also while the service is up; answers how many entries."""
+    return searching(lay_ground(Settings(), clock=utc_now)).index.rebuild()
 
 
 def searching(ground: Ground) -> Searching:

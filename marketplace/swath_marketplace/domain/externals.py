@@ -208,6 +208,22 @@ def read_entry(source: str, record: object, *, provider: object, platform: objec
     )
 
 
+def remarks_of(entry: ExternalEntry, record: object) -> tuple[str, ...]:
+    """What of a listed record was left out, or what its readers have to know."""
+    told = record.get("links") if isinstance(record, Mapping) else None
+    known = {link.href for link in entry.links}
+    found = [
+        f"links: the address of relation {one['rel']} was left out, because no browser may be sent there"
+        for one in _listed(told)
+        if one.get("rel") in RELATIONS and one.get("href") not in known
+    ]
+    if not entry.licence:
+        found.append("properties.license: nothing is told")
+    if any(link.rel == "application" and not link.pinned for link in entry.links):
+        found.append("links: the application is read from a branch, and may change without a new version")
+    return tuple(found)
+
+
 def _object(value: object, what: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise RecordRefused(f"{what}: expected a JSON object")

@@ -141,12 +141,10 @@ class FacetSets:
 
 def bits_of(numbers: Iterable[int]) -> int:
     """The set of `numbers`."""
-    buffer = bytearray()
-    for number in numbers:
-        place = number >> 3
-        if place >= len(buffer):
-            buffer.extend(bytes(place + 1 - len(buffer)))
-        buffer[place] |= 1 << (number & 7)
+    some = list(numbers)
+    buffer = bytearray((max(some, default=0) >> 3) + 1)
+    for number in some:
+        buffer[number >> 3] |= 1 << (number & 7)
     return int.from_bytes(buffer, "little")
 
 

@@ -13,7 +13,7 @@ from swath_service.cursors import Place
 from swath_service.errors import NotFound
 
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.externals import ExternalEntry, ListedEntry, RecordRefused, read_entry
+from swath_marketplace.domain.externals import ExternalEntry, ListedEntry, RecordRefused, read_entry, remarks_of
 from swath_marketplace.store.externals import ExternalStore
 
 _MOST_BYTES = 1 << 20
@@ -31,6 +31,8 @@ class Import:
     same: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
     """Path within the folder, and why it is not listed."""
+    remarks: tuple[tuple[str, str], ...]
+    """Path within the folder, and what is to be said of a record that is listed."""
     gone: tuple[str, ...]
     """Ids of entries that were removed because the folder has them no more."""
 
@@ -79,19 +81,23 @@ class Externals:
         root = folder.resolve()
         new, same, ids = list[str](), list[str](), set[str]()
         refused: list[tuple[str, str]] = []
+        remarks: list[tuple[str, str]] = []
         for path in _records(root):
             try:
-                entry, sha256 = _read(source, root, path)
+                entry, sha256, said = _read(source, root, path)
                 if entry.record_id in ids:
                     raise RecordRefused(f"id: another record of this folder is {entry.record_id!r} as well")
             except RecordRefused as error:
                 refused.append((str(path.relative_to(root)), str(error)))
                 continue
             ids.add(entry.record_id)
+            remarks += [(str(path.relative_to(root)), one) for one in said]
             changed = self._store.put(entry, sha256=sha256, at=self._clock())
             (new if changed else same).append(entry.key)
         gone = self._store.drop_others(source, ids) if prune and ids else ()
-        return Import(new=tuple(new), same=tuple(same), refused=tuple(refused), gone=tuple(gone))
+        return Import(
+            new=tuple(new), same=tuple(same), refused=tuple(refused), remarks=tuple(remarks), gone=tuple(gone)
+        )
 
 
 def _records(root: Path) -> Iterator[Path]:
@@ -100,7 +106,7 @@ def _records(root: Path) -> Iterator[Path]:
     yield from (marked or found)[:_MOST_RECORDS]
 
 
-def _read(source: str, root: Path, path: Path) -> tuple[ExternalEntry, str]:
+def _read(source: str, root: Path, path: Path) -> tuple[ExternalEntry, str, tuple[str, ...]]:
     content = _content(root, path)
     if content is None:
         raise RecordRefused(f"the file lies outside the folder, or is larger than {_MOST_BYTES} bytes")
@@ -110,7 +116,8 @@ def _read(source: str, root: Path, path: Path) -> tuple[ExternalEntry, str]:
     beside = {rel: _linked(root, path, record, rel) for rel in ("provider", "platform")}
     entry = read_entry(source, record, provider=beside["provider"], platform=beside["platform"])
     # Who provides it and where it runs stand in files of their own: a change there is a change of the entry.
-    return entry, sha256_bytes(json.dumps(entry.as_dict(), sort_keys=True).encode())
+    sha256 = sha256_bytes(json.dumps(entry.as_dict(), sort_keys=True).encode())
+    return entry, sha256, remarks_of(entry, record)
 
 
 def _linked(root: Path, path: Path, record: object, rel: str) -> object:

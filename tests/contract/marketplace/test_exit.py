@@ -8,7 +8,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +32,8 @@ class Place:
 
     world: World
     http: TestClient
+    run_id: str = ""
+    secrets: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, who: str = "ada", **more: Any) -> Any:
         headers = {"Authorization": f"Bearer {who}", **more.pop("headers", {})}
@@ -72,6 +74,11 @@ def populate(origin: Place) -> str:
     here = "algorithms/ada/double/versions"
     assert origin.ask("PUT", f"{here}/1.0.0/dossier", files=[("files", ("README.md", CARD))]).status_code < 300
     assert origin.ask("POST", f"{here}/1.1.0/yank", json={"reason": "too large"}).status_code == 200
+    assert origin.ask("PUT", "favourites/ada/double").status_code < 300
+    hook = {"url": "https://1.1.1.1/in?key=s3cret", "events": ["run.end"]}
+    made = origin.ask("POST", "webhooks", json=hook)
+    assert made.status_code == 201, made.text
+    origin.secrets.append(made.json()["secret"])
     ids = {}
     for who in ("ada", "bob"):
         asked = origin.ask("POST", "runs", who, json={"algorithm": "ada/double@1.0.0", "parameters": {"n": 3}})
@@ -89,7 +96,7 @@ def populate(origin: Place) -> str:
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     made = place(tmp_path_factory.mktemp("origin"))
-    made.run_id = populate(made)  # type: ignore[attr-defined]
+    made.run_id = populate(made)
     yield made
     made.world.made.database.dispose()
 
@@ -116,7 +123,7 @@ def test_an_archive_is_a_bag_and_holds_what_is_the_users_alone(origin: Place, ar
     document = read_account(bag.read("account.json", max_bytes=1 << 20), "account.json")
     (algorithm,) = document.algorithms
     assert [(one.version, one.yank_reason) for one in algorithm.versions] == [("1.0.0", None), ("1.1.0", "too large")]
-    assert document.runs == (origin.run_id,)  # type: ignore[attr-defined]
+    assert document.runs == (origin.run_id,)
     evidence = json.loads(bag.read("algorithms/double/1.0.0/evidence.json", max_bytes=1 << 20))
     assert [one["reviewer"] for one in evidence["reviews"]] == ["bob"]
     assert {path.split("/")[2] for path in bag.paths if path.startswith("runs/")} == {
@@ -127,6 +134,10 @@ def test_an_archive_is_a_bag_and_holds_what_is_the_users_alone(origin: Place, ar
         for path in (origin.world.made.context.registry._artifacts._root.parents[1] / "keys").iterdir()
     ]
     assert private
+    assert document.sections is not None
+    assert [one["algorithm"] for one in document.sections["favourites"]] == ["ada/double"]
+    assert [one["host"] for one in document.sections["webhooks"]] == ["https://1.1.1.1"]
+    private += [secret.encode() for secret in [*origin.secrets, "s3cret"]]
     everything = b"".join(bag.read(path, max_bytes=1 << 20) for path in bag.paths)
     assert not [key for key in private if key in everything]
 
@@ -186,7 +197,7 @@ def test_the_same_archive_again_changes_nothing(archive: bytes, there: Place, or
 def test_a_run_arrives_read_only_with_its_receipt_and_its_results(archive: bytes, there: Place, origin: Place) -> None:
     there.bring(archive, "cyd")
     (run,) = there.ask("GET", "imported-runs", "cyd").json()["runs"]
-    assert run["origin"]["run"] == origin.run_id  # type: ignore[attr-defined]
+    assert run["origin"]["run"] == origin.run_id
     told = there.ask("GET", run["links"]["self"].removeprefix(PREFIX), "cyd").json()
     assert told["receipt"]["verified"]
     assert told["receipt"]["pinned"].startswith("foreign")
@@ -194,7 +205,7 @@ def test_a_run_arrives_read_only_with_its_receipt_and_its_results(archive: bytes
     content = there.ask("GET", output["href"].removeprefix(PREFIX), "cyd").content
     assert hashlib.sha256(content).hexdigest() == output["sha256"]
     receipt = there.ask("GET", f"imported-runs/{run['id']}/receipt", "cyd")
-    kept = origin.ask("GET", f"runs/{origin.run_id}/receipt")  # type: ignore[attr-defined]
+    kept = origin.ask("GET", f"runs/{origin.run_id}/receipt")
     assert receipt.json()["receipt"] == kept.json()["receipt"]
     for who in ("ada", "root"):
         assert there.ask("GET", f"imported-runs/{run['id']}", who).status_code == 404
@@ -204,7 +215,7 @@ def test_a_run_arrives_read_only_with_its_receipt_and_its_results(archive: bytes
 def test_a_receipt_of_elsewhere_is_believed_for_whoever_brought_its_keys(
     archive: bytes, there: Place, origin: Place
 ) -> None:
-    receipt = origin.ask("GET", f"runs/{origin.run_id}/receipt").json()  # type: ignore[attr-defined]
+    receipt = origin.ask("GET", f"runs/{origin.run_id}/receipt").json()
     refused = there.ask("POST", "reproductions", "cyd", json={"receipt": receipt})
     assert refused.json()["code"] == "receipt-refused"
     there.bring(archive, "cyd")

@@ -79,6 +79,9 @@ def test_a_folder_is_imported_again_and_again(world: World, folder: Path) -> Non
 
     first = externals.import_folder("apex", folder)
     assert (first.new, first.same, first.refused) == (("apex/one",), (), ())
+    assert [remark for _, remark in first.remarks] == [
+        "links: the application is read from a branch, and may change without a new version"
+    ]
     listed = externals.get(user("bob"), "apex", "one")
     entry = listed.entry
     assert (entry.provider.title, entry.provider.href, entry.platform.title) == (

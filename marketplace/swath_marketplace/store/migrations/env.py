@@ -22,6 +22,7 @@ for module in (
     "receipt_tables",
     "reproduction_tables",
     "round_tables",
+    "run_link_tables",
     "search_tables",
     "value_tables",
 ):

@@ -14,14 +14,14 @@ export function attachMaps(root) {
   for (const place of root.querySelectorAll("[data-map]")) seen.observe(place);
 }
 
-/** Make one map; what the place holds without a script stays where that fails. */
-export async function attachMap(place) {
+/** Make one map, of `given` where that was loaded already; what the place holds without a script stays where it fails. */
+export async function attachMap(place, given = null) {
   const { geojson, raster, label } = place.dataset;
   const kept = [...place.childNodes];
   const canvas = el("div", {});
   const below = el("div", { class: "map-below", "aria-live": "polite" });
   try {
-    const [{ makeMap }, shapes] = await Promise.all([import("./map.js"), geojson ? loaded(geojson) : null]);
+    const [{ makeMap }, shapes] = await Promise.all([import("./map.js"), given ?? (geojson ? loaded(geojson) : null)]);
     const layer = raster ? await (await import("./raster.js")).rasterLayer(raster) : null;
     fill(place, canvas, below);
     const chart = makeMap(canvas, { label: label ?? "Map" });

@@ -4,17 +4,20 @@ import Map from "ol/Map.js";
 import View from "ol/View.js";
 import Feature from "ol/Feature.js";
 import GeoJSON from "ol/format/GeoJSON.js";
+import { defaults as interactions } from "ol/interaction/defaults.js";
 import Draw, { createBox } from "ol/interaction/Draw.js";
 import VectorLayer from "ol/layer/Vector.js";
 import Graticule from "ol/layer/Graticule.js";
 import VectorSource from "ol/source/Vector.js";
-import { ScaleLine, Zoom } from "ol/control.js";
+import Zoom from "ol/control/Zoom.js";
+import Point from "ol/geom/Point.js";
 import { fromExtent } from "ol/geom/Polygon.js";
-import { transformExtent, fromLonLat } from "ol/proj.js";
+import { transformExtent, fromLonLat, getPointResolution } from "ol/proj.js";
 import { createEmpty, extend, isEmpty } from "ol/extent.js";
 import { Circle, Fill, Stroke, Style } from "ol/style.js";
 import { feature as toFeatures } from "topojson-client";
 import { page } from "./page.js";
+import { el } from "./dom.js";
 
 const WGS84 = "EPSG:4326";
 const format = new GeoJSON({ featureProjection: "EPSG:3857" });
@@ -50,6 +53,7 @@ function ground(map) {
   };
   repaint();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+  inset(map, source, layer);
   let shown = "";
   const load = async (name) => {
     if (shown === name || shown === "countries-fine") return;
@@ -70,6 +74,28 @@ function rgba(hex, alpha) {
   return `rgba(${(value >> 16) & 255}, ${(value >> 8) & 255}, ${value & 255}, ${alpha})`;
 }
 
+/** Where on earth this is: a small map of the world, while the large one shows too little to tell. */
+function inset(map, source, layer) {
+  const element = el("div", { class: "map-inset", "aria-hidden": "true" });
+  const here = new Feature();
+  const make = () => {
+    map.getTargetElement().append(element);
+    const dot = new VectorLayer({ source: new VectorSource({ features: [here] }), style: shapeStyle() });
+    return new Map({
+      target: element, controls: [], interactions: [],
+      layers: [new VectorLayer({ source, style: () => layer.getStyle() }), dot],
+      view: new View({ center: [0, 2000000], resolution: 40075016 / 150, multiWorld: false, enableRotation: false }),
+    });
+  };
+  let world = null;
+  map.on("moveend", () => {
+    const near = map.getView().getZoom() > 4.5 && map.getSize()?.[0] > 420;
+    element.hidden = !near;
+    here.setGeometry(new Point(map.getView().getCenter()));
+    if (near) world ??= make();
+  });
+}
+
 /** How what is laid on the map looks. */
 function shapeStyle() {
   const { accent } = palette();
@@ -84,7 +110,7 @@ function shapeStyle() {
 /**
  * A map in `element`.
  *
- * Scrolling the page must not be caught by the map: the wheel zooms it only while it has the focus or with Ctrl.
+ * Scrolling the page must not be caught by the map: wheel and finger move it only while it has the focus, after a click or a tap.
  */
 export function makeMap(element, { label = "Map" } = {}) {
   element.classList.add("map");
@@ -95,7 +121,8 @@ export function makeMap(element, { label = "Map" } = {}) {
   const map = new Map({
     target: element,
     keyboardEventTarget: element,
-    controls: [new Zoom(), new ScaleLine()],
+    controls: [new Zoom()],
+    interactions: interactions({ onFocusOnly: true, altShiftDragRotate: false, pinchRotate: false }),
     view: new View({ center: fromLonLat([10, 25]), zoom: 1, minZoom: 0, maxZoom: 20, multiWorld: false }),
     layers: [],
   });
@@ -106,8 +133,24 @@ export function makeMap(element, { label = "Map" } = {}) {
   const drawn = new VectorLayer({ source: shapes, style: shapeStyle() });
   drawn.setZIndex(10);
   map.addLayer(drawn);
+  scale(map, element);
   new ResizeObserver(() => map.updateSize()).observe(element);
   return new Chart(map, shapes);
+}
+
+/** How long a stretch of the map is, written below it. */
+function scale(map, element) {
+  const line = el("div", { class: "map-scale", "aria-hidden": "true" });
+  element.append(line);
+  map.on("moveend", () => {
+    const view = map.getView();
+    const metres = getPointResolution(view.getProjection(), view.getResolution(), view.getCenter());
+    const most = metres * 110;
+    const power = 10 ** Math.floor(Math.log10(most));
+    const length = power * ([5, 2, 1].find((step) => step * power <= most) ?? 1);
+    line.style.width = `${Math.round(length / metres)}px`;
+    line.textContent = length >= 1000 ? `${length / 1000} km` : `${length} m`;
+  });
 }
 
 /** What pages do with a map. */

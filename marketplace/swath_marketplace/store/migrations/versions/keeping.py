@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "keeping"
-down_revision = "card"
+down_revision = "run_links"
 branch_labels = None
 depends_on = None
 
