@@ -106,9 +106,15 @@ CLIENT: dict[str, Verb] = {
     ),
     **_verbs("Trust", "lineage", lineage="Walk from a result through runs to the scenes it was made of."),
     **_verbs("Trust", "receipts", receipts="Publish, rotate and revoke the keys of receipts; save checkpoints."),
-    "export": Verb(where="swath.cli.exit:export", help="Save everything of yours in one archive.", panel="Account"),
+    "export": Verb(
+        where="swath.cli.exit:export",
+        help="Save everything of yours in one archive: algorithms, runs with results and receipts, reviews, the wallet.",
+        panel="Account",
+    ),
     "import": Verb(
-        where="swath.cli.exit:bring", help="Bring an account's archive to this Swath, under your name.", panel="Account"
+        where="swath.cli.exit:bring",
+        help="Bring an account's archive to this Swath, under your name: all of it, or nothing with every fault told.",
+        panel="Account",
     ),
     **_verbs(SERVER, "quota", quota="Give credits, change tiers and limits, read statements (operators)."),
 }

@@ -16,13 +16,15 @@ def filename_of(output: OutputFile) -> str:
     return named if "." in named else f"{named}.bin"
 
 
-#: A browser saves the file; should it show it all the same, nothing in it acts.
-_HEADERS = {
-    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "private",
-}
+def headers_of(output: OutputFile) -> dict[str, str]:
+    """Headers with which a browser saves the file, and, should it show it all the same, lets nothing in it act."""
+    return {
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "private",
+        "ETag": f'"{output.sha256}"',
+    }
 
 
 def download_of(output: OutputFile, path: Path) -> KeptFile:
@@ -32,5 +34,5 @@ def download_of(output: OutputFile, path: Path) -> KeptFile:
         tag=output.sha256,
         media_type=output.media_type,
         filename=filename_of(output),
-        headers=_HEADERS,
+        headers=headers_of(output),
     )

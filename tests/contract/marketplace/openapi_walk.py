@@ -46,7 +46,7 @@ class Step:
     door: str
     """The operation's id."""
     who: str = "bob"
-    path: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, Any] = field(default_factory=dict)
     """What stands in the path; a value ``$door/member`` is that of an earlier answer."""
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
@@ -86,6 +86,9 @@ WALK = (
     Step(door="list_results", path=RUN),
     Step(door="get_result", path={**RUN, "name": "mean"}),
     Step(door="head_result", path={**RUN, "name": "mean"}),
+    Step(door="share_run", path=RUN, body={"days": 7}),
+    Step(door="list_shares", path=RUN),
+    Step(door="unshare_run", path={**RUN, "share_id": "$share_run/id"}),
     Step(door="get_receipt", path=RUN),
     Step(door="get_prov", path=RUN),
     Step(door="get_ro_crate", path=RUN),
@@ -159,10 +162,10 @@ WALK = (
     Step(
         door="reply_to_review",
         who="ada",
-        path={**VERSION, "review": "1"},
+        path={**VERSION, "review": 1},
         body={"text": "Thank you; the scenes by which it was compared stand beside it now."},
     ),
-    Step(door="withhold_review", who="root", path={**VERSION, "review": "1"}, body={"reason": "It named a person"}),
+    Step(door="withhold_review", who="root", path={**VERSION, "review": 1}, body={"reason": "It named a person"}),
     Step(door="export_account"),
     Step(door="list_exports"),
     Step(door="get_export", path={"work_id": "$export_account/id"}),
@@ -226,7 +229,7 @@ class Taken:
     step: Step
     method: str
     template: str
-    path: Mapping[str, str]
+    path: Mapping[str, Any]
     body: Any
     answer: httpx.Response
 
