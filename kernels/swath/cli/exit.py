@@ -19,7 +19,7 @@ def export(
     to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Save the archive there.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Save everything of yours in one archive: algorithms, runs with results and receipts, reviews, the wallet.
+    """Save everything of yours in one archive: algorithms, runs with results and receipts, wallet.
 
     Another Swath brings it in with `swath import`, digests intact. It is a BagIt bag (RFC 8493) in a ZIP file, so
     anybody can check it; no secret and no other user's data is in it.

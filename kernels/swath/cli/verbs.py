@@ -108,7 +108,7 @@ CLIENT: dict[str, Verb] = {
     **_verbs("Trust", "receipts", receipts="Publish, rotate and revoke the keys of receipts; save checkpoints."),
     "export": Verb(
         where="swath.cli.exit:export",
-        help="Save everything of yours in one archive: algorithms, runs with results and receipts, reviews, the wallet.",
+        help="Save everything of yours in one archive: algorithms, runs with results and receipts, wallet.",
         panel="Account",
     ),
     "import": Verb(

@@ -57,6 +57,9 @@ export function table(header, rows, { label }) {
   return el("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" }, made);
 }
 
+/** How many times larger than the first column another may be to share its axis. */
+const MOST_TIMES = 20;
+
 const isNumber = (text) => text.trim() !== "" && Number.isFinite(Number(text));
 const isMoment = (text) => /^\d{4}-\d\d-\d\d/.test(text) && Number.isFinite(Date.parse(text));
 
@@ -66,7 +69,11 @@ export function plot(header, rows, { label }) {
     && rows.every((row) => (row[column] ?? "") === "" || is(row[column]));
   const columns = header.map((_, column) => column);
   const across = columns.find((column) => all(column, isMoment)) ?? -1;
-  const series = columns.filter((column) => column !== across && all(column, isNumber)).slice(0, MOST_SERIES);
+  const numbers = columns.filter((column) => column !== across && all(column, isNumber));
+  const size = (column) => rows.reduce((most, row) => Math.max(most, Math.abs(Number(row[column]))), 0);
+  // On one axis a count of pixels would flatten an index: what is of another size than the first stays in the table.
+  const first = numbers.length > 0 ? size(numbers[0]) : 0;
+  const series = numbers.filter((column) => first === 0 || size(column) <= MOST_TIMES * first).slice(0, MOST_SERIES);
   if (series.length === 0 || rows.length < 3) return null;
   const x = rows.map((row, index) => (across < 0 ? index : Date.parse(row[across])));
   const lines = series.map((column) => rows.map((row, index) => [x[index], row[column] === "" ? Number.NaN : Number(row[column])])
