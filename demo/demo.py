@@ -256,6 +256,7 @@ def walk(data: Path, *, stay: bool, stack: ExitStack) -> int:
     step("Look at it in the browser")
     say.print("  make up   starts the same and stays; then open")
     say.print(f"  {lab}")
+    say.print(f"  {url}services/marketplace/   the catalogue")
     say.print(f"  user {AUTHOR}, one-time password {newcomer(data, AUTHOR)}")
     say.print(f"\nThe whole walk took {time.monotonic() - began:.1f} s; Swath is stopped again.")
     return 0
@@ -268,6 +269,7 @@ def remain(url: str, passcodes: dict[str, str]) -> int:
     for name, passcode in passcodes.items():
         table.add_row(f"{url}user/{name}/lab", name, passcode)
     say.print(table)
+    say.print(f"\nThe catalogue, for whoever signed in: {url}services/marketplace/")
     while True:
         time.sleep(3600)
 
