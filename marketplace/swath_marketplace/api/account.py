@@ -77,7 +77,7 @@ def remove_export(work_id: WorkId, actor: Caller, services: Services) -> None:
     "/account/imports",
     status_code=202,
     openapi_extra={
-        "requestBody": {"required": True, "content": {_ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}
+        "requestBody": {"required": False, "content": {_ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}
     },
 )
 async def bring(request: Request, response: Response, actor: Caller, services: Services) -> dict[str, Any]:
@@ -210,10 +210,6 @@ async def _received(request: Request, actor: Any, services: Context) -> tuple[st
                 await run_in_threadpool(_append, path, digest, b"".join(pieces))
                 pieces, gathered = [], 0
         await run_in_threadpool(_append, path, digest, b"".join(pieces))
-        if not size:
-            raise Invalid(
-                code="not-an-archive", message="the body is empty", mend="send the archive's file as the body"
-            )
     except BaseException:
         services.exits.accounts.drop(work_id)
         raise

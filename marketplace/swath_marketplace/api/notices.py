@@ -67,7 +67,7 @@ async def press(
     request: Request,
     *,
     token: Annotated[str, Form(max_length=200)],
-    until: Annotated[AwareDatetime, Form()],
+    until: Annotated[Moment, Form()],
     services: Services,
 ) -> Response:
     """The button of the page; then the page again."""
