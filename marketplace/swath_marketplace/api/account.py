@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse
 from swath.contract.receipts import MEDIA_TYPE
 from swath_service.errors import Invalid, TooLarge
+from swath_service.kept_files import KeptFile
 
 from swath_marketplace.api.context import Caller, Context, Limit, Offset, RunId, Services
 from swath_marketplace.api.downloads import download_of
@@ -55,17 +55,16 @@ def one_export(work_id: WorkId, actor: Caller, services: Services) -> dict[str, 
 
 
 @router.get("/account/exports/{work_id}/archive")
-def archive(work_id: WorkId, actor: Caller, services: Services) -> FileResponse:
+def archive(work_id: WorkId, actor: Caller, services: Services) -> Response:
     """The archive: BagIt (RFC 8493) in a ZIP file. Ranges are answered: a broken download can be gone on with."""
     work, path = services.exits.accounts.archive(actor, work_id)
     name = f"swath-{quote(work.owner, safe='@')}-{work.asked_at:%Y%m%d}.zip"
     headers = {
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private",
-        "ETag": f'"{work.archive_sha256}"',
         "Repr-Digest": f"sha-256=:{_base64(work.archive_sha256 or '')}:",
     }
-    return FileResponse(path, media_type=_ARCHIVE, filename=name, headers=headers)
+    return KeptFile(path, tag=work.archive_sha256 or "", media_type=_ARCHIVE, filename=name, headers=headers)
 
 
 @router.delete("/account/exports/{work_id}", status_code=204)
@@ -78,7 +77,7 @@ def remove_export(work_id: WorkId, actor: Caller, services: Services) -> None:
     "/account/imports",
     status_code=202,
     openapi_extra={
-        "requestBody": {"required": True, "content": {_ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}
+        "requestBody": {"required": False, "content": {_ARCHIVE: {"schema": {"type": "string", "format": "binary"}}}}
     },
 )
 async def bring(request: Request, response: Response, actor: Caller, services: Services) -> dict[str, Any]:
@@ -211,10 +210,6 @@ async def _received(request: Request, actor: Any, services: Context) -> tuple[st
                 await run_in_threadpool(_append, path, digest, b"".join(pieces))
                 pieces, gathered = [], 0
         await run_in_threadpool(_append, path, digest, b"".join(pieces))
-        if not size:
-            raise Invalid(
-                code="not-an-archive", message="the body is empty", mend="send the archive's file as the body"
-            )
     except BaseException:
         services.exits.accounts.drop(work_id)
         raise

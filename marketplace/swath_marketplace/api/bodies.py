@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.domain.reviews import LEAST_CHARACTERS, MOST_CHARACTERS, ReviewKind, ReviewVerdict
 from swath_marketplace.domain.run_links import MOST_DAYS
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError("a time is a text in ISO 8601, with its zone")
+    return value
+
+
+#: A time that a caller sends. Pydantic would take a number for seconds or milliseconds, as it seems likelier.
+Moment = Annotated[AwareDatetime, BeforeValidator(_text)]
 
 
 class _Body(BaseModel):
@@ -44,7 +54,7 @@ class PriceBody(_Body):
     """``run``, ``km2`` or ``cpu_hour``; null to ask nothing."""
     millicredits: int = Field(default=0, ge=0, le=10**9, strict=True)
     """For each of `per`."""
-    effective_at: AwareDatetime | None = None
+    effective_at: Moment | None = None
     """When it begins, within a year; by default now."""
 
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from swath_service.actor import Actor
 from swath_service.errors import SwathError
 
+from swath_marketplace.api.bodies import Moment
 from swath_marketplace.api.context import Caller, Context, Services
 from swath_marketplace.api.rendering import render, render_error
 
@@ -26,7 +27,7 @@ class ReadBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    until: AwareDatetime
+    until: Moment
     """Those up to then."""
 
 
@@ -66,7 +67,7 @@ async def press(
     request: Request,
     *,
     token: Annotated[str, Form(max_length=200)],
-    until: Annotated[AwareDatetime, Form()],
+    until: Annotated[Moment, Form()],
     services: Services,
 ) -> Response:
     """The button of the page; then the page again."""
