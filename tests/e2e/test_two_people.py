@@ -122,6 +122,7 @@ def test_found_read_run_proved_compared_and_reviewed(visitor: Callable[[], Any],
 
     pia = enter(visitor, copy, "pia")
     pia.goto(f"{PLACE}/reviews/pia/outline/1.1.0")
+    pia.page.locator(".review summary").first.click()
     pia.page.fill("#reply-1", "Thank you: the margin is next.")
     pia.page.get_by_role("button", name="Reply").click()
     pia.page.wait_for_selector(".reply")
