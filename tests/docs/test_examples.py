@@ -28,6 +28,7 @@ FOLLOWED = [
 ONLY_SHOWN = {
     "authors": 8,
     "callers": 3,
+    "doors-api": 1,
     "doors-card": 3,
     "doors-events": 2,
     "doors-exit": 1,

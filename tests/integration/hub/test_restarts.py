@@ -121,7 +121,7 @@ swath.publish("/home/ada/sleeper.ipynb")
 
 def test_a_run_goes_on_while_the_hub_is_down(copy: Any, ada: Any, wait: Callable[..., Any]) -> None:
     ada.run(PUBLISH)
-    ada.run("run = swath.run('ada/sleeper@^1', seconds=12.0)")
+    ada.run("run = swath.run('ada/sleeper@^1', seconds=25.0)")
     wait(lambda: ada.answer("answer = run.refresh().status") == "running", seconds=60)
     copy.swath("down", "--keep")
     wardens = list((copy.data / "marketplace" / "runs").glob("*/warden/warden.json"))
