@@ -98,7 +98,7 @@ def charges_page(
             after=cursor_of(query.cursor),
         )
         return {
-            "page": page,
+            "charged": page,
             "next": cursor_text(page.next) if page.next else None,
             "is_first": query.cursor is None,
             "account": page.account,

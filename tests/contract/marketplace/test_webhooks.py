@@ -185,7 +185,7 @@ async def test_failures_are_tried_again_later_under_the_same_id(
     receiver.answer = lambda got: next(answers)
     run_once(world)
     seen = []
-    for ahead, more in ((0, 1), (1, 0), (7, 1), (30, 1), (400, 0), (700, 1), (9999, 0)):
+    for ahead, more in ((0, 1), (1, 0), (7, 1), (60, 1), (400, 0), (800, 1), (9999, 0)):
         clock.ahead = timedelta(seconds=ahead)
         before = len(receiver.received)
         deliver(world)

@@ -23,7 +23,7 @@ def rows() -> list[Row]:
 
 def test_every_limit_of_every_tier_is_in_the_table(rows: list[Row]) -> None:
     wanted = {(tier.name, name) for tier in TIERS for name in tier.terms_on(AT.date()).by_name()}
-    assert len(wanted) == 5 * 18
+    assert len(wanted) == 5 * 19
     assert [(row.tier, row.limit) for row in rows] == sorted(wanted, key=lambda pair: _place(pair))
 
 

@@ -55,6 +55,8 @@ def upgrade() -> None:
 
 
 def _columns() -> None:
+    if any(column["name"] == "hidden_at" for column in sa.inspect(op.get_bind()).get_columns("algorithms")):
+        return  # a downgrade leaves them, see there
     op.execute("ALTER TABLE algorithms ADD COLUMN hidden_at " + _time())
     op.execute(
         "ALTER TABLE algorithms ADD COLUMN hidden_reason VARCHAR CONSTRAINT ck_algorithms_hidden "
@@ -70,10 +72,8 @@ def _columns() -> None:
 
 def _yank_and_revoke() -> None:
     """Both happen once; a yanked version can still be revoked."""
-    if _is_sqlite():
-        op.execute("DROP TRIGGER versions_no_unyank")
-    else:
-        op.execute("DROP TRIGGER versions_no_unyank ON versions")
+    for name in ("unyank", "unrevoke"):
+        op.execute(f"DROP TRIGGER IF EXISTS versions_no_{name}" + ("" if _is_sqlite() else " ON versions"))
     for name, act in (("unyank", "yank"), ("unrevoke", "revoke")):
         at = f"{act}ed_at" if act == "yank" else "revoked_at"
         reason = "yank_reason" if act == "yank" else "revoked_reason"
