@@ -19,7 +19,7 @@ from swath.contract.comparison import Comparison, Difference, Tolerance, Verdict
 from swath_marketplace.domain.assessments import Cause
 from swath_marketplace.domain.benchmarks import Round, RoundState, ScenarioOutcome
 from swath_marketplace.domain.drift import Drifted
-from swath_marketplace.domain.errors import TooManyRounds
+from swath_marketplace.domain.errors import ResultsExpired, TooManyRounds
 from swath_marketplace.domain.runs import PLATFORM, RunPurpose, RunStatus
 from swath_marketplace.executors.comparer import ComparerUnavailable, Pair
 from swath_marketplace.executors.fake import FakeExecutor, finishing, process_end, write_report
@@ -685,7 +685,7 @@ def test_outputs_of_benchmarks_are_kept_for_some_days_and_those_of_a_break_until
     assert not (pictures / bench.history()[0].id).exists()
     assert (pictures / bench.history()[2].id / "three" / "reference" / "double.png").is_file()
     assert bench.world.run(runs[0][0]).outputs, "the record stays"
-    with pytest.raises(NotFound):
+    with pytest.raises(ResultsExpired):
         bench.world.runs.result(ADA, runs[0][0], "double")
     bench.put()
     bench.settle()
