@@ -55,11 +55,12 @@ SOURCES = {
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 def test_hostile_sources(make, source):
-    started = time.perf_counter()
+    # Time of the processor: what else the machine does meanwhile says nothing of what a source costs.
+    started = time.process_time()
     reading = read_notebook(make.build(make.code(source, "parameters"), make.code(source)), environments=["eo"])
     assert isinstance(reading, Reading)
     assert reading.ok == (reading.interface is not None and not reading.errors)
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8
 
 
 def test_nothing_is_run(make, tmp_path):
