@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from swath_marketplace.executors.fake import FakeExecutor, process_end, write_re
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.store.rounds import RoundStore
 from swath_marketplace.testing import PREFIX, World, make_world, notebook, write_environment
-from swath_service.oauth import BrowserSessions, OAuthSettings
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 GOES_THERE = {**HTML, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "same-origin"}
@@ -94,26 +93,8 @@ def world(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    """Bob's browser, signed in; `Authorization` headers stand for programs."""
-    app = world.app()
-    settings = OAuthSettings(
-        name="marketplace",
-        prefix=PREFIX,
-        client_id="service-marketplace",
-        authorize_url="/hub/api/oauth2/authorize",
-        token_url="http://hub/token",
-        callback=f"{PREFIX}oauth_callback",
-        secret="word-of-the-service",
-    )
-    hub = httpx.MockTransport(lambda request: httpx.Response(200, json={"access_token": "bob"}))
-    BrowserSessions(settings, transport=hub).install(app)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://swath{PREFIX}") as client:
-        to_hub = await client.get("oauth_login")
-        state = httpx.URL(to_hub.headers["location"]).params["state"]
-        await client.get("oauth_callback", params={"code": "x", "state": state})
-        yield client
+def http(bobs_browser: httpx.AsyncClient) -> httpx.AsyncClient:
+    return bobs_browser
 
 
 def as_(name: str) -> dict[str, str]:

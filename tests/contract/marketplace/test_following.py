@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import httpx
 import pytest
 from swath_marketplace.domain.maturity import MaturityLevel
 from swath_marketplace.testing import PREFIX, World, notebook, operator, user
 from swath_service.errors import Forbidden
-from swath_service.oauth import BrowserSessions, OAuthSettings
 
 ADA, BOB, CYD = user("ada"), user("bob"), user("cyd")
 HTML = {"accept": "text/html"}
@@ -69,25 +68,8 @@ def test_a_list_is_its_owner_s_alone(world: World) -> None:
 
 
 @pytest.fixture
-async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    app = world.app()
-    settings = OAuthSettings(
-        name="marketplace",
-        prefix=PREFIX,
-        client_id="service-marketplace",
-        authorize_url="/hub/api/oauth2/authorize",
-        token_url="http://hub/token",
-        callback=f"{PREFIX}oauth_callback",
-        secret="word-of-the-service",
-    )
-    hub = httpx.MockTransport(lambda request: httpx.Response(200, json={"access_token": "bob"}))
-    BrowserSessions(settings, transport=hub).install(app)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://swath{PREFIX}") as client:
-        to_hub = await client.get("oauth_login")
-        state = httpx.URL(to_hub.headers["location"]).params["state"]
-        await client.get("oauth_callback", params={"code": "x", "state": state})
-        yield client
+def http(bobs_browser: httpx.AsyncClient) -> httpx.AsyncClient:
+    return bobs_browser
 
 
 def form(page: httpx.Response, verb: str) -> dict[str, str]:
