@@ -67,7 +67,8 @@ GEOJSON: dict[str, Any] = {
         }
     },
 }
-_PLAIN: dict[Kind, dict[str, Any]] = {
+#: JSON Schema of each kind that needs no more than its name.
+PLAIN: dict[Kind, dict[str, Any]] = {
     Kind.INT: {"type": "integer"},
     Kind.FLOAT: {"type": "number"},
     Kind.BOOL: {"type": "boolean"},
@@ -114,7 +115,7 @@ def _bare(of: ParameterType) -> dict[str, Any]:
         sizes = {"min_length": "minItems", "max_length": "maxItems"}
         return {"type": "array", "items": type_schema(of.items), **_renamed(of, sizes)}
     words = _MOMENT_WORDS if of.kind in MOMENTS else _NUMBER_WORDS
-    return {**_PLAIN[of.kind], **_renamed(of, {**words, "min_length": "minLength", "max_length": "maxLength"})}
+    return {**PLAIN[of.kind], **_renamed(of, {**words, "min_length": "minLength", "max_length": "maxLength"})}
 
 
 def _renamed(of: ParameterType, words: dict[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from swath.contract.interface import Interface, Output, Parameter
 from swath.contract.kinds import Kind, ParameterType
+from swath.contract.schema import PLAIN
 
 from swath_marketplace.api.ogc.words import CRS84, CRS84H
 
@@ -71,13 +72,9 @@ _GEOJSON: dict[str, Any] = {
         _geojson("feature-collection", ("FeatureCollection",)),
     ]
 }
+#: As everywhere, but for what OGC has formats of its own for.
 _PLAIN: dict[Kind, dict[str, Any]] = {
-    Kind.INT: {"type": "integer"},
-    Kind.FLOAT: {"type": "number"},
-    Kind.BOOL: {"type": "boolean"},
-    Kind.STR: {"type": "string"},
-    Kind.DATE: {"type": "string", "format": "date"},
-    Kind.DATETIME: {"type": "string", "format": "date-time"},
+    **PLAIN,
     Kind.BBOX: _BBOX,
     Kind.GEOJSON: _GEOJSON,
     Kind.TEMPORAL_INTERVAL: _INTERVAL,
