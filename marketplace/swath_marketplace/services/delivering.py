@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 import time
@@ -11,8 +10,6 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-
-from swath_sandbox import processes
 
 from swath_marketplace.domain.breaks import Notice, NoticeKind
 from swath_marketplace.domain.clock import Clock
@@ -28,6 +25,7 @@ from swath_marketplace.domain.hooks import (
     pause_after,
 )
 from swath_marketplace.executors.outgoing import Answer, Outgoing, OutgoingFailed
+from swath_marketplace.services.holders import is_gone, new_holder
 from swath_marketplace.services.hook_secrets import HookSecrets
 from swath_marketplace.store.deliveries import DeliveryStore, Outcome
 
@@ -69,8 +67,7 @@ class Deliverer:
         self._lease = timedelta(seconds=lease_seconds)
         self._spread = spread
         self._writers: dict[str, Writer] = {}
-        pid = os.getpid()
-        self.holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
+        self.holder = new_holder()
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -200,8 +197,7 @@ class Deliverer:
     def _take_over(self) -> None:
         """Free what holders hold that were processes of this machine and are gone."""
         for holder in self._store.holders():
-            boot, pid, started, _ = holder.split(":")
-            if boot == processes.boot_id() and not processes.is_alive(int(pid), int(started), boot):
+            if is_gone(holder):
                 self._store.let_go(holder)
 
     def _loop(self) -> None:

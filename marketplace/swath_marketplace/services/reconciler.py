@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from swath_sandbox import processes
 from swath_service.errors import Unavailable
 
 from swath_marketplace.domain.clock import Clock
@@ -24,6 +21,7 @@ from swath_marketplace.domain.runs import Desired, Run, Stage
 from swath_marketplace.executors.protocol import Executor, Seen
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.events import EventLogs
+from swath_marketplace.services.holders import is_gone, new_holder
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
 from swath_marketplace.store.runs import RunStore
@@ -85,8 +83,7 @@ class Reconciler:
         self._lease = timedelta(seconds=lease_seconds)
         self._workers = workers
         self._companions = tuple(companions)
-        pid = os.getpid()
-        self.holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
+        self.holder = new_holder()
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -129,8 +126,7 @@ class Reconciler:
     def take_over(self) -> None:
         """Free the runs of holders that were processes of this machine and are gone."""
         for holder in self._store.holders():
-            boot, pid, started, _ = holder.split(":")
-            if boot == processes.boot_id() and not processes.is_alive(int(pid), int(started), boot):
+            if is_gone(holder):
                 self._store.let_go(holder)
 
     @contextmanager

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import uuid
 from datetime import timedelta
 
-from swath_sandbox import processes
 from swath_service.errors import Unavailable
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import LeaseLost
 from swath_marketplace.domain.reproductions import Reproduction
 from swath_marketplace.executors.comparer import ComparerUnavailable
+from swath_marketplace.services.holders import is_gone, new_holder
 from swath_marketplace.services.reproducing import Reproducer
 from swath_marketplace.store.reproductions import ReproductionStore
 
@@ -37,8 +35,7 @@ class ReproductionKeeper:
         self._store = store
         self._reproducer = reproducer
         self._clock = clock
-        pid = os.getpid()
-        self.holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
+        self.holder = new_holder()
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -65,8 +62,7 @@ class ReproductionKeeper:
     def take_over(self) -> None:
         """Free what holders hold that were processes of this machine and are gone."""
         for holder in self._store.holders():
-            boot, pid, started, _ = holder.split(":")
-            if boot == processes.boot_id() and not processes.is_alive(int(pid), int(started), boot):
+            if is_gone(holder):
                 self._store.let_go(holder)
 
     def look(self) -> bool:

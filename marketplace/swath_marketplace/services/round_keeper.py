@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from swath_sandbox import processes
 from swath_service.errors import NotFound, Unavailable
 
 from swath_marketplace.domain.benchmarks import Order, RoundState
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.schedule import next_of
+from swath_marketplace.services.holders import is_gone, new_holder
 from swath_marketplace.services.registry import Registry
 from swath_marketplace.services.round_clock import RoundClock
 from swath_marketplace.services.round_ports import RoundListener
@@ -67,8 +65,7 @@ class RoundKeeper:
         self._not_before: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._listeners: list[RoundListener] = []
-        pid = os.getpid()
-        self._holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
+        self._holder = new_holder()
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -169,8 +166,7 @@ class RoundKeeper:
         holder = self._store.holder()
         if holder is None:
             return
-        boot, pid, started, _ = holder.split(":")
-        if boot == processes.boot_id() and not processes.is_alive(int(pid), int(started), boot):
+        if is_gone(holder):
             self._store.let_go(holder)
 
     def _loop(self) -> None:

@@ -6,12 +6,10 @@ import logging
 import os
 import threading
 import time
-import uuid
 from dataclasses import replace
 from datetime import timedelta
 
 from swath.contract.digest import sha256_file
-from swath_sandbox import processes
 from swath_service.errors import Unavailable
 
 from swath_marketplace.domain.account_work import AccountWork, WorkKind, WorkStage, ended
@@ -21,6 +19,7 @@ from swath_marketplace.services.exit.exporting import Exporter
 from swath_marketplace.services.exit.files import AccountFiles
 from swath_marketplace.services.exit.importing import Importer
 from swath_marketplace.services.exit.reading import ArchiveRefused
+from swath_marketplace.services.holders import is_gone, new_holder
 from swath_marketplace.store.account_work import AccountWorkStore
 from swath_marketplace.store.signing_keys import KeyUnfit
 
@@ -58,8 +57,7 @@ class AccountKeeper:
         self._importer = importer
         self._keep = keep
         self._clock = clock
-        pid = os.getpid()
-        self.holder = f"{processes.boot_id()}:{pid}:{processes.start_time(pid)}:{uuid.uuid4().hex[:8]}"
+        self.holder = new_holder()
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -69,8 +67,7 @@ class AccountKeeper:
     def start(self) -> None:
         """Begin, in a thread of its own."""
         for holder in self._store.holders():
-            boot, pid, started, _ = holder.split(":")
-            if boot == processes.boot_id() and not processes.is_alive(int(pid), int(started), boot):
+            if is_gone(holder):
                 self._store.let_go(holder)
         self._thread = threading.Thread(target=self._loop, name="accounts", daemon=True)
         self._thread.start()
