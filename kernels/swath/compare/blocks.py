@@ -10,6 +10,7 @@ from rasterio.windows import Window
 
 from swath.compare.drawing import Canvas
 from swath.compare.numeric import Apart, apart
+from swath.compare.sheet import Sheet
 from swath.compare.tally import Tally
 from swath.contract.comparison import MAX_DIFFERENCES, Tolerance
 
@@ -33,6 +34,8 @@ class BandPair:
         self.dtypes = expected.dtypes[index - 1], found.dtypes[index - 1]
         scalings = [(side.scales[index - 1], side.offsets[index - 1]) for side in (expected, found)]
         self.rescaled = scalings[0] != scalings[1]
+        self.sheet: Sheet | None = None
+        """Where both sides and their difference are drawn, if they are."""
         self._scalings = scalings if self.rescaled else [(1.0, 0.0)] * 2
 
     def compare(
@@ -48,6 +51,8 @@ class BandPair:
             # Most windows of most rasters: nothing has to be measured.
             if canvas:
                 canvas.take_same((int(window.row_off), int(window.col_off)), either)
+            if self.sheet:
+                self.sheet.take_same((int(window.row_off), int(window.col_off)), mine, either)
             return
         if self.rescaled:
             mine, other = (
@@ -63,6 +68,8 @@ class BandPair:
         at = int(window.row_off), int(window.col_off)
         if canvas:
             canvas.take(at, either=either, unequal=unequal, beyond=beyond, lost=lost, distance=found.distance)
+        if self.sheet:
+            self.sheet.take(at, (mine, other), there)
         if (wrong := beyond | lost).any():
             tally.differing += int(wrong.sum())
             marks.take(self.label, *at, wrong)

@@ -55,41 +55,31 @@ class Canvas:
         level[unequal] = _WITHIN
         level[beyond] = _BEYOND
         level[lost] = _LOST
-        self._merge(self._level, level, at)
+        worst_of(self._level, level, at, step=self._step)
         far = numpy.where(beyond, numpy.nan_to_num(distance, nan=numpy.inf, posinf=numpy.inf), 0.0)
-        self._merge(self._distance, far, at)
+        worst_of(self._distance, far, at, step=self._step)
 
     def take_same(self, at: tuple[int, int], either: Any) -> None:
         """Add a block in which both sides are the same."""
-        self._merge(self._level, either.astype("uint8"), at)
-
-    def _merge(self, target: Any, block: Any, at: tuple[int, int]) -> None:
-        import numpy
-
-        places = []
-        for axis in (0, 1):
-            cells = numpy.arange(at[axis], at[axis] + block.shape[axis]) // self._step
-            starts = numpy.flatnonzero(numpy.diff(cells, prepend=-1))
-            block = numpy.maximum.reduceat(block, starts, axis=axis)
-            places.append(cells[starts])
-        where = numpy.ix_(*places)
-        target[where] = numpy.maximum(target[where], block)
+        worst_of(self._level, either.astype("uint8"), at, step=self._step)
 
     def save(self, folder: Path, name: str) -> str | None:
         """Write ``<name>.png`` into `folder`, which is made if need be, and return that file's name.
 
         ``None`` where it cannot be written: what was found stands without a picture.
         """
+        from PIL import Image
+
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._image().save(folder / f"{name}.png", format="PNG", optimize=True)
+            Image.fromarray(self.pixels()).save(folder / f"{name}.png", format="PNG", optimize=True)
         except OSError:
             return None
         return f"{name}.png"
 
-    def _image(self) -> Any:
+    def pixels(self) -> Any:
+        """The picture as an array (row, column, RGBA)."""
         import numpy
-        from PIL import Image
 
         image = numpy.zeros((*self._level.shape, 4), dtype="uint8")
         for level, colour in _COLOURS.items():
@@ -101,4 +91,18 @@ class Canvas:
         image[beyond, :3] = numpy.asarray(_NEAR) * (1 - share) + numpy.asarray(_FAR) * share
         image[beyond, 3] = 255
         larger = max(1, _SHORTEST // max(self._level.shape))
-        return Image.fromarray(image.repeat(larger, axis=0).repeat(larger, axis=1))
+        return image.repeat(larger, axis=0).repeat(larger, axis=1)
+
+
+def worst_of(target: Any, block: Any, at: tuple[int, int], *, step: int) -> None:
+    """Raise the cells of `target`, each of `step` by `step` pixels, to the greatest of the block that begins at `at`."""
+    import numpy
+
+    places = []
+    for axis in (0, 1):
+        cells = numpy.arange(at[axis], at[axis] + block.shape[axis]) // step
+        starts = numpy.flatnonzero(numpy.diff(cells, prepend=-1))
+        block = numpy.maximum.reduceat(block, starts, axis=axis)
+        places.append(cells[starts])
+    where = numpy.ix_(*places)
+    target[where] = numpy.maximum(target[where], block)

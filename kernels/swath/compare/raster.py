@@ -19,6 +19,7 @@ from swath.compare.files import Job
 from swath.compare.grids import check_grid
 from swath.compare.kinds import Format, format_of
 from swath.compare.limits import MAX_BANDS, MAX_BLOCK_BYTES, MAX_LAYERS, MAX_PIXELS, MIB, CannotCompare
+from swath.compare.sheet import MAX_DRAWN_BANDS, Sheet
 from swath.compare.tally import Tally
 from swath.compare.wording import clean, count, number
 from swath.contract.comparison import Comparison
@@ -112,11 +113,19 @@ def _compare_layers(job: Job, expected: dict[str, Any], found: dict[str, Any]) -
         check_grid(expected[name], found[name])
     drawn = job.pictures is not None and shared and _one_grid(expected, shared)
     canvas = Canvas(*expected[shared[0]].shape) if drawn else None
-    marks = Marks()
+    marks, sheets = Marks(), list[Sheet]()
     for name in shared:
-        _compare_bands(job, tally, marks, canvas, layer=name, expected=expected[name], found=found[name])
+        pairs = _band_pairs(tally, name, expected[name], found[name])
+        if job.pictures:
+            sheets += _sheets(pairs[: MAX_DRAWN_BANDS - len(sheets)])
+        for window in _windows(expected[name]) if pairs else ():
+            # All bands of a window, before the next: where a file keeps them together they are unpacked together.
+            for pair in pairs:
+                pair.compare(window, tolerance=job.tolerance, tally=tally, marks=marks, canvas=canvas)
     if canvas and job.pictures and tally.differing:
         tally.picture = canvas.save(job.pictures, job.name)
+    if job.pictures and (drawn_one := next((sheet for sheet in sheets if sheet.differs), None)):
+        tally.sides = drawn_one.save(job.pictures, job.name)
     return tally.comparison(job.tolerance, where=marks.sentence())
 
 
@@ -158,17 +167,29 @@ class Marks:
         return f"they lie in {rows} and {columns}, in {', '.join(named)}{more}"
 
 
-def _compare_bands(
-    job: Job, tally: Tally, marks: Marks, canvas: Canvas | None, *, layer: str, expected: Any, found: Any
-) -> None:
+def _band_pairs(tally: Tally, layer: str, expected: Any, found: Any) -> list[BandPair]:
     if expected.count != found.count:
         tally.reshape(layer or "bands", count(expected.count, "band"), count(found.count, "band"))
-        return
-    pairs = [_pair(tally, expected, found, index, layer) for index in range(1, expected.count + 1)]
-    for window in _windows(expected):
-        # All bands of a window, before the next: where a file keeps them together they are unpacked together.
-        for pair in pairs:
-            pair.compare(window, tolerance=job.tolerance, tally=tally, marks=marks, canvas=canvas)
+        return []
+    return [_pair(tally, expected, found, index, layer) for index in range(1, expected.count + 1)]
+
+
+def _sheets(pairs: list[BandPair]) -> list[Sheet]:
+    """Where `pairs` are drawn from now on; numbers of two parts are not."""
+    made = []
+    for pair in pairs:
+        if any(dtype.startswith("complex") for dtype in pair.dtypes):
+            continue
+        units = {str(side.units[pair.index - 1] or "") for side in (pair.expected, pair.found)}
+        pair.sheet = Sheet(*pair.expected.shape, band=clean(pair.label, longest=80), unit=_one_unit(units, pair))
+        made.append(pair.sheet)
+    return made
+
+
+def _one_unit(units: set[str], pair: BandPair) -> str:
+    """Of the numbers as they are stored: where a scale makes others of them, the unit is that of those."""
+    scaled = (pair.expected.scales[pair.index - 1], pair.expected.offsets[pair.index - 1]) != (1.0, 0.0)
+    return "" if len(units) > 1 or (scaled and not pair.rescaled) else clean(next(iter(units)), longest=40)
 
 
 def _pair(tally: Tally, expected: Any, found: Any, index: int, layer: str) -> BandPair:

@@ -123,6 +123,56 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sides:
+    """What the picture shows in which expected, found and their difference stand beside each other.
+
+    The numbers are those of one band of a raster; of pictures there are none.
+    """
+
+    band: str = ""
+    unit: str = ""
+    """Of the band's numbers; empty where nobody says."""
+    low: float | None = None
+    """The number of the darkest colour of both sides, and of what lies below."""
+    high: float | None = None
+    span: float | None = None
+    """The difference found - expected goes from ``-span`` to ``span``: its greatest distance."""
+    mean: float | None = None
+    """Of found - expected, over all pixels that both sides have."""
+    raised: int = 0
+    """Pixels that are higher in the found one."""
+    lowered: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON object with all members."""
+        return {
+            "band": self.band,
+            "unit": self.unit,
+            "low": self.low,
+            "high": self.high,
+            "span": self.span,
+            "mean": self.mean,
+            "raised": self.raised,
+            "lowered": self.lowered,
+        }
+
+    @classmethod
+    def from_dict(cls, data: object) -> Sides:
+        """Read back what `as_dict` wrote; raises `ContractError`."""
+        fields = Fields(data, "sides")
+        return cls(
+            band=str(fields.raw("band")),
+            unit=str(fields.raw("unit")),
+            low=fields.maybe("low", fields.number),
+            high=fields.maybe("high", fields.number),
+            span=fields.maybe("span", fields.number),
+            mean=fields.maybe("mean", fields.number),
+            raised=fields.integer("raised", least=0),
+            lowered=fields.integer("lowered", least=0),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
     """What the comparison of one result with its reference found."""
 
@@ -141,6 +191,8 @@ class Comparison:
     """The largest first, `MAX_DIFFERENCES` at most."""
     picture: str | None = None
     """File name of a PNG of the difference, in the folder that the comparer was given."""
+    sides: Sides | None = None
+    """Of the PNG beside it, ``NAME.sides.png``: three squares in a row, expected, found and their difference."""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON object with all members."""
@@ -153,6 +205,7 @@ class Comparison:
             "largest": self.largest,
             "differences": [one.as_dict() for one in self.differences],
             "picture": self.picture,
+            "sides": self.sides.as_dict() if self.sides else None,
         }
 
     @classmethod
@@ -168,6 +221,8 @@ class Comparison:
             largest=fields.maybe("largest", fields.number),
             differences=fields.items("differences", Difference.from_dict),
             picture=fields.maybe("picture", fields.text),
+            # What was kept before there were any says nothing of them.
+            sides=Sides.from_dict(fields.raw("sides")) if fields.has("sides") and fields.raw("sides") else None,
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from swath.contract.comparison import MAX_DIFFERENCES, Comparison, Difference
+from swath.contract.comparison import MAX_DIFFERENCES, Comparison, Difference, Sides
 from swath.contract.fields import ContractError
 from swath.contract.media import Kind, told_as
 from swath_sandbox.errors import UnsafeFile
@@ -84,7 +84,15 @@ def _checked(one: Comparison) -> Comparison:
         one,
         message=_plain(one.message, 2_000),
         differences=tuple(_plain_difference(each) for each in one.differences[:MAX_DIFFERENCES]),
+        sides=_checked_sides(one.sides) if one.sides else None,
     )
+
+
+def _checked_sides(one: Sides) -> Sides:
+    numbers = (one.low, one.high, one.span, one.mean)
+    if not all(math.isfinite(number) for number in numbers if number is not None) or one.raised + one.lowered > 1 << 60:
+        raise ContractError("comparison.sides: expected finite numbers")
+    return replace(one, band=_plain(one.band, 100), unit=_plain(one.unit, 50))
 
 
 def _plain_difference(one: Difference) -> Difference:
@@ -102,16 +110,22 @@ def _plain(text: str, longest: int) -> str:
 
 
 def bring_picture(one: Comparison, name: str, *, source: Path, target: Path | None) -> Comparison:
-    """Copy the picture of a comparison from `source` to `target`; without one it has none."""
+    """Copy the pictures of a comparison from `source` to `target`; without one it has none."""
     wanted = f"{name}.png"
-    if one.picture is None or target is None:
-        return replace(one, picture=None)
+    brought = one.picture == wanted and _brought(wanted, source, target)
+    sides = one.sides if one.sides and _brought(f"{name}.sides.png", source, target) else None
+    return replace(one, picture=wanted if brought else None, sides=sides)
+
+
+def _brought(wanted: str, source: Path, target: Path | None) -> bool:
+    if target is None:
+        return False
     try:
         content = read_small(source, f"{_PICTURES}/{wanted}", max_bytes=_PICTURE_BYTES)
     except (OSError, UnsafeFile):
-        return replace(one, picture=None)
-    if one.picture != wanted or not content.startswith(_PNG):
-        return replace(one, picture=None)
+        return False
+    if not content.startswith(_PNG):
+        return False
     target.mkdir(parents=True, exist_ok=True)
     (target / wanted).write_bytes(content)
-    return one
+    return True

@@ -29,7 +29,7 @@ from swath_marketplace.store.dossiers import DossierStore
 log = logging.getLogger(__name__)
 
 #: Of the rules by which results are compared: what was found by others is not taken for theirs.
-_RULES = 1
+_RULES = 2
 #: Requests that wait for a comparison at a time, in all and of one caller; each holds a thread of the service.
 _MOST_WAITING = 4
 _MOST_OF_ONE = 2
@@ -155,11 +155,27 @@ class Comparisons:
             key = _key(outputs[0], outputs[1], compared.tolerances[name])
             if path := self._cache.picture(key):
                 return path, key
-        raise NotFound(
-            code="no-such-picture",
-            message="this comparison has no picture of that output",
-            mend="rasters and pictures that differ have one",
-        )
+        raise _no_picture()
+
+    def sides(self, compared: RunComparison, name: str) -> tuple[Path, str]:
+        """The picture of both sides and their difference, and a tag of its content, of what the caller may know of.
+
+        Raises
+        ------
+        NotFound
+            There is none of that output.
+        """
+        one = compared.comparisons.get(name)
+        if one is not None and one.sides:
+            outputs = [next(output for output in run.outputs if output.name == name) for run in _runs(compared)]
+            key = _key(outputs[0], outputs[1], compared.tolerances[name])
+            if path := self._cache.sides(key):
+                return path, key
+        raise _no_picture()
+
+    def file_of(self, run: Run, name: str) -> Path:
+        """Where an output is kept, of a run the caller may know of."""
+        return self._runs.kept(run, name)
 
     def _both(self, actor: Actor, request: ComparisonRequest) -> tuple[Run, Run]:
         runs = self._runs.get(actor, request.with_id), self._runs.get(actor, request.run_id)
@@ -225,7 +241,12 @@ class Comparisons:
                 log.error("results cannot be compared: %s", error)
                 raise _unavailable("comparison-unavailable", "results cannot be compared here at the moment") from error
             for name, one in made.items():
-                self._cache.put(keys[name], one, picture=pictures / one.picture if one.picture else None)
+                self._cache.put(
+                    keys[name],
+                    one,
+                    picture=pictures / one.picture if one.picture else None,
+                    sides=pictures / f"{name}.sides.png" if one.sides else None,
+                )
         return {**told, **made}
 
     @contextlib.contextmanager
@@ -241,6 +262,14 @@ class Comparisons:
         finally:
             with self._counting:
                 self._waiting -= Counter([caller])
+
+
+def _no_picture() -> NotFound:
+    return NotFound(
+        code="no-such-picture",
+        message="this comparison has no picture of that output",
+        mend="rasters and pictures that differ have one",
+    )
 
 
 def _unavailable(code: str, message: str) -> Unavailable:

@@ -15,6 +15,7 @@ from swath.contract.fields import ContractError
 _KEY = re.compile(r"[0-9a-f]{64}")
 _FOUND = "comparison.json"
 _PICTURE = "difference.png"
+_SIDES = "sides.png"
 
 
 class ComparisonCache:
@@ -47,18 +48,25 @@ class ComparisonCache:
         stale = time.time() - made_at > self._incomparable_seconds
         return None if found.verdict is Verdict.INCOMPARABLE and stale else found
 
-    def put(self, key: str, found: Comparison, *, picture: Path | None = None) -> None:
-        """Keep `found`, and a copy of its picture. Idempotent."""
+    def put(self, key: str, found: Comparison, *, picture: Path | None = None, sides: Path | None = None) -> None:
+        """Keep `found`, and copies of its pictures. Idempotent."""
         folder = self._folder(key)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if picture is not None:
             _place(folder / _PICTURE, picture.read_bytes())
+        if sides is not None:
+            _place(folder / _SIDES, sides.read_bytes())
         _place(folder / _FOUND, json.dumps(found.as_dict()).encode())
         self._prune()
 
     def picture(self, key: str) -> Path | None:
         """Where the picture of a comparison is; ``None`` when it has none."""
         path = self._folder(key) / _PICTURE
+        return path if path.is_file() else None
+
+    def sides(self, key: str) -> Path | None:
+        """Where the picture with both sides is; ``None`` when there is none."""
+        path = self._folder(key) / _SIDES
         return path if path.is_file() else None
 
     def _folder(self, key: str) -> Path:
