@@ -8,7 +8,7 @@ import math
 from dataclasses import replace
 
 from swath.compare.wording import clean, number, part, shown
-from swath.contract.comparison import MAX_DIFFERENCES, Comparison, Difference, Tolerance, Verdict
+from swath.contract.comparison import MAX_DIFFERENCES, Comparison, Difference, Sides, Tolerance, Verdict
 
 _MAX_NOTES = 5
 #: Of the differences that are told, so many may be ones without a distance; more when there are no others.
@@ -43,6 +43,7 @@ class Tally:
         self.reshaped = False
         self.shape = "of another shape"
         self.picture: str | None = None
+        self.sides: Sides | None = None
         self.notes: list[str] = []
         self._order = itertools.count()
         self._measured: list[tuple[float, int, Difference]] = []

@@ -1,18 +1,17 @@
-"""Pages by which people judge an algorithm: its card, and two of its versions beside each other."""
+"""The page by which people judge an algorithm: its card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from markupsafe import Markup
-from swath.contract.diff import diff
 from swath.contract.interface import Interface, json_schema
 from swath.contract.kinds import ParameterType
 from swath_service.actor import Actor
-from swath_service.errors import SwathError, Unavailable
+from swath_service.errors import SwathError
 
 from swath_marketplace.api.card_shapes import CardShapes
 from swath_marketplace.api.cards import service_url
@@ -26,7 +25,6 @@ from swath_marketplace.api.previews import Preview, preview_of
 from swath_marketplace.api.rendering import credits_text, render, render_error, seconds_text
 from swath_marketplace.domain.cards import Card, ExampleOutput, VersionNote
 from swath_marketplace.domain.citing import bibtex, citation_cff
-from swath_marketplace.domain.comparisons import VersionComparison
 from swath_marketplace.domain.reviews import Review, superseded
 from swath_marketplace.domain.statistics import Spread
 
@@ -184,53 +182,3 @@ def _histograms(card: Card) -> Sequence[Mapping[str, Any]]:
         for name, spread, text in shown
         if spread is not None
     ]
-
-
-@router.get("/algorithms/{owner}/{name}/compare")
-def compare_page(
-    request: Request,
-    owner: Owner,
-    name: Name,
-    *,
-    old: Annotated[str, Query(alias="from", max_length=100)] = "",
-    new: Annotated[str, Query(alias="to", max_length=100)] = "",
-    actor: Caller,
-    services: Services,
-) -> Response:
-    """Two versions of an algorithm beside each other: what callers meet, and what came of the same scenarios."""
-    prefix, path = services.shapes.base, f"{owner}/{name}"
-    try:
-        algorithm = services.registry.get(actor, path)
-        numbers = [one.version for one in algorithm.versions]
-        new = new or (algorithm.latest or algorithm.versions[0]).version
-        old = old or next(iter(numbers[numbers.index(new) + 1 :] if new in numbers else []), new)
-        expected = services.registry.version(actor, f"{path}@{old}")
-        found = services.registry.version(actor, f"{path}@{new}")
-        compared, why = _compared(actor, services, path=path, old=expected.version, new=found.version)
-    except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
-    interfaces = [Interface.from_dict(one.interface) for one in (expected, found)]
-    return render(
-        request,
-        "compare.html",
-        prefix=prefix,
-        viewer=actor.name,
-        current="catalogue",
-        algorithm=algorithm,
-        here=CardShapes(services.shapes).algorithm_path(algorithm.owner, algorithm.name),
-        numbers=numbers,
-        expected=expected,
-        found=found,
-        changes=diff(*interfaces),
-        compared=compared,
-        why_not=why,
-    )
-
-
-def _compared(
-    actor: Actor, services: Context, *, path: str, old: str, new: str
-) -> tuple[VersionComparison | None, str]:
-    try:
-        return services.version_comparisons.of(actor, path, version=new, with_version=old), ""
-    except Unavailable as error:
-        return None, error.message

@@ -41,6 +41,31 @@ def line(points: Sequence[tuple[float, float]], *, title: str) -> Markup:
     return _svg("line-plot", f'<path class="line" d="{path}"/><path class="dots" d="{dots}"/>', title=title)
 
 
+def overlaid(first: Sequence[tuple[float, float]], second: Sequence[tuple[float, float]], *, title: str) -> Markup:
+    """Two lines on the same axes, the second one dashed; both in order of their first number."""
+    both = [*first, *second]
+    xs, ys = [x for x, _ in both], [y for _, y in both]
+    drawn = "".join(
+        f'<path class="{kind}" d="{_path(points, xs, ys)}"/>'
+        for kind, points in (("line first", first), ("line second", second))
+    )
+    return _svg("overlaid", drawn, title=title)
+
+
+def around_zero(points: Sequence[tuple[float, float]], *, title: str) -> Markup:
+    """A line through `points` with zero in the middle of its height."""
+    most = max(abs(y) for _, y in points) or 1.0
+    path = _path(points, [x for x, _ in points], [-most, most])
+    zero = f'<line class="zero" x1="0" x2="{_WIDE}" y1="{_HIGH / 2:g}" y2="{_HIGH / 2:g}"/>'
+    return _svg("around-zero", f'{zero}<path class="line" d="{path}"/>', title=title)
+
+
+def _path(points: Sequence[tuple[float, float]], xs: Sequence[float], ys: Sequence[float]) -> str:
+    ends = (min(xs), max(xs)), (min(ys), max(ys))
+    placed = ((_placed(x, ends[0], _WIDE), _HIGH - _placed(y, ends[1], _HIGH)) for x, y in points)
+    return " ".join(f"{'L' if place else 'M'}{_n(x)} {_n(y)}" for place, (x, y) in enumerate(placed))
+
+
 def _svg(kind: str, inner: str, *, title: str) -> Markup:
     # Numbers of ours, and one text, escaped: nothing of it is markup of somebody else's.
     svg = (

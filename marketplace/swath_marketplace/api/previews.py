@@ -117,8 +117,41 @@ def _table(path: Path) -> Preview:
     return Preview(kind="table", table=table, plots=_plots(heads, rows))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Series:
+    """A column of numbers over one of times."""
+
+    name: str
+    over: str
+    points: Sequence[tuple[float, float]]
+    """In order of their times, in seconds since 1970."""
+
+
+def series_of(path: Path) -> Sequence[Series]:
+    """What can be plotted of the beginning of a CSV; nothing where it is no such file."""
+    try:
+        text = _beginning(path, _MOST_BYTES).decode("utf-8-sig", errors="replace")
+        reader = csv.reader(io.StringIO(text))
+        heads = [cell[:_CELL] for cell in next(reader, [])]
+        return _series(heads, list(itertools.islice(reader, _PLOTTED)))
+    except (OSError, ValueError, csv.Error):
+        return ()
+
+
 def _plots(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[Plot]:
-    """Columns of numbers against the first column of times, or of numbers; none where there is no such pair."""
+    made = []
+    for one in _series(heads, rows):
+        values = [y for _, y in one.points]
+        words = (
+            f"{one.name} over {one.over}: {len(values)} values from {min(values):.4g} to {max(values):.4g},"
+            f" first {values[0]:.4g}, last {values[-1]:.4g}"
+        )
+        made.append(Plot(picture=line(one.points, title=words), words=words))
+    return made
+
+
+def _series(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[Series]:
+    """Columns of numbers against the first column of times; none where there is no such pair."""
     if len(rows) < 3:
         return ()
     columns = [[row[place] if place < len(row) else "" for row in rows] for place in range(min(len(heads), _COLUMNS))]
@@ -132,14 +165,8 @@ def _plots(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Sequence[Plot
         if place == along or not _mostly(some):
             continue
         pairs = sorted((x, y) for x, y in zip(times[along], some, strict=True) if x is not None and y is not None)
-        if len(pairs) < 3:
-            continue
-        values = [y for _, y in pairs]
-        words = (
-            f"{heads[place]} over {heads[along]}: {len(pairs)} values from {min(values):.4g} to {max(values):.4g},"
-            f" first {pairs[0][1]:.4g}, last {pairs[-1][1]:.4g}"
-        )
-        made.append(Plot(picture=line(pairs, title=words), words=words))
+        if len(pairs) >= 3:
+            made.append(Series(name=heads[place], over=heads[along], points=pairs))
     return made[:_PLOTS]
 
 

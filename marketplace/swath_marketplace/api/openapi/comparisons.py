@@ -29,6 +29,19 @@ class Tolerance(Word):
     ignore: list[str]
 
 
+class Sides(Word):
+    """What the picture of both sides and their difference shows."""
+
+    band: str
+    unit: str
+    low: float | None
+    high: float | None
+    span: float | None
+    mean: float | None
+    raised: int
+    lowered: int
+
+
 class Compared(Word):
     """What the comparison of one output found."""
 
@@ -40,6 +53,7 @@ class Compared(Word):
     largest: float | None
     differences: list[Difference]
     picture: str | None
+    sides: Sides | None = None
     tolerance: Tolerance | None = None
 
 
