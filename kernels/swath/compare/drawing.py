@@ -95,7 +95,7 @@ class Canvas:
 
 
 def worst_of(target: Any, block: Any, at: tuple[int, int], *, step: int) -> None:
-    """Raise the cells of `target`, each of `step` by `step` pixels, to the greatest of the block that begins at `at`."""
+    """Raise the cells of `target`, each of `step` x `step` pixels, to the greatest of the block that begins at `at`."""
     import numpy
 
     places = []

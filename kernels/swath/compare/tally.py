@@ -130,6 +130,7 @@ class Tally:
             largest=self.largest,
             differences=self.differences(),
             picture=self.picture,
+            sides=self.sides,
         )
 
     def _sentence(self, verdict: Verdict, tolerance: Tolerance) -> str:

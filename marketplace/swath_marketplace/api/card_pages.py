@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -15,11 +15,10 @@ from swath_service.errors import SwathError
 
 from swath_marketplace.api.card_shapes import CardShapes
 from swath_marketplace.api.cards import service_url
-from swath_marketplace.api.context import Caller, Context, Services
+from swath_marketplace.api.context import Context
 from swath_marketplace.api.downloads import filename_of
 from swath_marketplace.api.favourites import buttons
 from swath_marketplace.api.markdown import to_html
-from swath_marketplace.api.paths import Name, Owner
 from swath_marketplace.api.plots import histogram
 from swath_marketplace.api.previews import Preview, preview_of
 from swath_marketplace.api.rendering import credits_text, render, render_error, seconds_text

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from swath.contract.comparison import Comparison
 from swath.contract.diff import diff
 from swath.contract.interface import Interface
 from swath_service.actor import Actor
-from swath_service.entity_tags import matches
 from swath_service.errors import NotFound, SwathError, Unavailable
+from swath_service.kept_files import KeptFile
 
 from swath_marketplace.api import compared_shapes
 from swath_marketplace.api.card_shapes import CardShapes
@@ -69,7 +69,6 @@ def compare_page(
 
 @router.get("/algorithms/{owner}/{name}/compare/pictures/{scenario}/{output}")
 def picture(
-    request: Request,
     owner: Owner,
     name: Name,
     *,
@@ -96,11 +95,8 @@ def picture(
         "Cross-Origin-Resource-Policy": "same-origin",
         # Another round of a version may bring other results: asked each time, sent once.
         "Cache-Control": "private, no-cache",
-        "ETag": f'"{key}-sides"',
     }
-    if matches(request.headers.get("if-none-match"), headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    return FileResponse(path, media_type="image/png", headers=headers)
+    return KeptFile(path, tag=key, media_type="image/png", headers=headers)
 
 
 def _compared(

@@ -1,4 +1,4 @@
-"""What a page shows of one output that was compared: pictures, lines, and the places that differ most, all in words too."""
+"""What a page shows of one output that was compared: pictures, lines and places, all in words too."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def _drawn(first: Series, second: Series, *, old: str, new: str) -> tuple[float,
     at = dict(first.points)
     apart = [(x, y - at[x]) for x, y in second.points if x in at]
     values = [y for one in (first, second) for _, y in one.points]
-    words = f"{second.name} over {second.over}: {old} as a line, {new} dashed, from {min(values):.4g} to {max(values):.4g}"
+    words = (
+        f"{second.name} over {second.over}: {old} as a line, {new} dashed, from {min(values):.4g} to {max(values):.4g}"
+    )
     both = Plot(picture=overlaid(first.points, second.points, title=words), words=words)
     only = len(first.points) + len(second.points) - 2 * len(apart)
     if not apart:
