@@ -24,7 +24,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PNG = b"\x89PNG\r\n\x1a\nsides"
 WHERE = "algorithms/ada/double/compare"
 ASKED = {"from": "1.0.0", "to": "1.1.0"}
-BOOK = notebook("import swath\nswath.emit('index', 1)\nswath.emit('series', n)\nswath.emit('grid', 2)")
+CODE = "import swath\nswath.emit('index', 1)\nswath.emit('series', n)\nswath.emit('grid', 2)"
+BOOKS = {"1.0.0": notebook(CODE), "1.1.0": notebook(CODE, "print('another')")}
 MEDIA = {"index": "image/tiff; application=geotiff", "series": "text/csv", "grid": "image/tiff; application=geotiff"}
 
 
@@ -64,9 +65,7 @@ def world(tmp_path: Path) -> Any:
         differences=(Difference(where="row 1, <b>", expected="0.5", found="0.75", distance=0.25),),
         sides=Sides(band="red", unit="K", low=0.0, high=1.0, span=0.25, mean=0.0625, raised=1, lowered=0),
     )
-    found.scripted["grid"] = Comparison(
-        verdict=Verdict.INCOMPARABLE, kind="raster", message="another grid: it is turned"
-    )
+    found.scripted["grid"] = Comparison(verdict=Verdict.INCOMPARABLE, kind="raster", message="another grid: turned")
     executor = FakeExecutor(RunFolders(tmp_path / "marketplace" / "runs"), script=script)
     made = make_world(tmp_path, executor=executor, comparer=found, slots_cpus=4)
     yield made
@@ -105,8 +104,8 @@ def went(world: World, version: str, run_id: str) -> None:
 
 async def test_what_differs_is_seen_and_said(http: httpx.AsyncClient, world: World) -> None:
     ada = {"Authorization": "Bearer ada"}
-    for version in ("1.0.0", "1.1.0"):
-        made = await http.post("algorithms", json={"notebook": BOOK, "version": version}, headers=ada)
+    for version, book in BOOKS.items():
+        made = await http.post("algorithms", json={"notebook": book, "version": version}, headers=ada)
         assert made.status_code == 201, made.text
         asked = {"algorithm": f"ada/double@{version}", "parameters": {"n": 3}}
         run = (await http.post("runs", json=asked, headers=ada)).json()["id"]
@@ -118,7 +117,7 @@ async def test_what_differs_is_seen_and_said(http: httpx.AsyncClient, world: Wor
         'alt="red of 1.0.0, dark 0 to bright 1 K"',
         "row 1, &lt;b&gt;",
         "+0.25 (+50.00%)",
-        "No picture: another grid: it is turned",
+        "No picture: another grid: turned",
         'class="plot-overlaid"',
         "1.1.0 - 1.0.0 of ndvi: furthest apart by +1, 0 in the middle",
     ):
