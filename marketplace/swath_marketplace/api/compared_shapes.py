@@ -57,7 +57,7 @@ def difference(one: Comparison, sides: Sides) -> str:
         return f"{one.differing:,} of {one.compared:,} pixels differ"
     unit = f" {sides.unit}" if sides.unit else ""
     return (
-        f"{sides.raised:,} pixels higher, {sides.lowered:,} lower, by {sides.span:.4g}{unit} at most"
+        f"pixels higher: {sides.raised:,}, lower: {sides.lowered:,}; by {sides.span:.4g}{unit} at most"
         f" and {sides.mean or 0.0:+.4g}{unit} on average"
     )
 

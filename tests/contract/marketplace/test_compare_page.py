@@ -113,7 +113,7 @@ async def test_what_differs_is_seen_and_said(http: httpx.AsyncClient, world: Wor
         went(world, version, run)
     page = (await http.get(WHERE, params=ASKED, headers=HTML)).text
     for told in (
-        'alt="1 pixels higher, 0 lower, by 0.25 K at most and +0.0625 K on average"',
+        'alt="pixels higher: 1, lower: 0; by 0.25 K at most and +0.0625 K on average"',
         'alt="red of 1.0.0, dark 0 to bright 1 K"',
         "row 1, &lt;b&gt;",
         "+0.25 (+50.00%)",
