@@ -119,10 +119,10 @@ def _newest_sqlite() -> bytes:
 
 
 @contextmanager
-def sql_books(url: str) -> Iterator[SqlBooks]:
-    """The books at `url`, at the newest schema; a new SQLite file begins with it, which is quicker than migrating."""
+def sql_books(url: str, *, begun: bool = False) -> Iterator[SqlBooks]:
+    """The books at `url`, at the newest schema; where `begun`, a SQLite file is copied with it instead of migrated."""
     place = make_url(url)
-    if place.get_backend_name() == "sqlite" and place.database and not Path(place.database).exists():
+    if begun and place.get_backend_name() == "sqlite" and place.database:
         Path(place.database).write_bytes(_newest_sqlite())
     engine = connect(url)
     try:
@@ -144,7 +144,7 @@ def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Books]:
     if request.param == "memory":
         yield MemoryBooks()
         return
-    with sql_books(_database_url(request.param, request=request, folder=tmp_path)) as made:
+    with sql_books(_database_url(request.param, request=request, folder=tmp_path), begun=True) as made:
         yield made
 
 
@@ -177,7 +177,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         books: Books = MemoryBooks()
         meters: MeterStore = MemoryMeters()
         if kind:
-            sql = stack.enter_context(sql_books(_database_url(kind, request=request, folder=tmp_path)))
+            url = _database_url(kind, request=request, folder=tmp_path)
+            sql = stack.enter_context(sql_books(url, begun=True))
             books, meters = sql, SqlMeters(sql.engine)
         quotes: QuoteStore = SqlQuotes(books.engine) if isinstance(books, SqlBooks) else MemoryQuotes()
         desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock, meters=meters, quotes=quotes)
