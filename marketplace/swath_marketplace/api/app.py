@@ -90,7 +90,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         Middleware(BodyLimit, streamed=streamed),
         Middleware(Idempotency, base=base, passed_over=streamed),
     ]
-    install_page_keys(app)
+    install_page_keys(app, prefix=prefix)
     app.state.context = context
 
     @app.get(f"{base}/health", tags=["health"])

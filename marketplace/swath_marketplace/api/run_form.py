@@ -36,6 +36,7 @@ def run_form(
     services: Services,
     parameters: Annotated[str, Query(max_length=_MOST_CHARACTERS)] = "",
     from_run: Annotated[str, Query(alias="from", max_length=64)] = "",
+    budget: Annotated[str, Query(max_length=24)] = "",
 ) -> Response:
     """Asks for what a version needs, says what it would cost, and starts it."""
     prefix = services.shapes.base
@@ -62,6 +63,7 @@ def run_form(
         fields=fields_of(interface, values),
         outputs=interface.outputs,
         told=told,
+        budget=budget,
         blocked=blocked,
     )
 
