@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.testing import PREFIX, make_world, notebook, write_environment
 from swath_service.actor import Scope
+from swath_service.page_keys import PageKeys
 
 pytestmark = pytest.mark.e2e
 
@@ -163,3 +165,37 @@ def test_signing_out_ends_the_key(stack: Any, page: Any, run_id: str) -> None:
     assert answer.status == 303
     assert page.evaluate(status, "runs") == 401
     assert Scope.READ.value in stack.world.identity.actors["ada"].scopes
+
+
+def test_a_form_that_is_left_open_goes_on_until_the_sign_in_ends(
+    stack: Any, page: Any, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack.app.state, "page_keys", PageKeys(key_seconds=1.2), raising=False)
+    page.goto(stack.at("algorithms/ada/double/versions/1.0.0/run"))
+    written = page.evaluate("JSON.parse(document.getElementById('page').textContent).key")
+    page.wait_for_timeout(1500)
+    with page.expect_response(lambda answer: answer.url.endswith("/quotes")) as priced:
+        page.fill("#p-n", "4")
+    assert priced.value.status == 200
+    assert priced.value.request.headers["authorization"] not in {f"Bearer {written}", "Bearer "}
+    page.fill("#budget", "2.5")
+    page.context.request.post(stack.at("logout"), max_redirects=0)
+    page.wait_for_selector("#signed-out")
+    page.fill("#p-n", "5")
+    assert page.locator("#signed-out").count() == 1
+    picture(page, "signed-out")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Sign in again in a new tab").press("Enter")
+    other = opened.value
+    other.wait_for_selector("#quote .price")
+    assert (other.input_value("#p-n"), other.input_value("#budget")) == ("5", "2.5")
+    assert (page.input_value("#p-n"), page.locator("#start").is_visible()) == ("5", True)
+    # Of its own right: signing in needs cookies, which a page that had inherited the sandbox could not have set.
+    other.goto(f"{stack.url}/user/eve/")
+    assert other.evaluate("self.origin") == stack.url
+
+
+def picture(page: Any, name: str) -> None:
+    """A picture to look at, where somebody asked for some."""
+    if folder := os.environ.get("SWATH_PICTURES"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)

@@ -45,7 +45,7 @@ def run_form(
         level = services.maturity.levels_of([found])[found.algorithm_id, found.digest]
         blocked = _blocked(actor, services, found)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     values, told = _filled(actor, services, parameters=parameters, from_run=from_run)
     interface = Interface.from_dict(found.interface)
     unknown = sorted(set(values) - {parameter.name for parameter in interface.parameters})
@@ -55,7 +55,7 @@ def run_form(
         request,
         "run_form.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         scripts=("run-form",),
         page={"algorithm": f"{found.path}@{found.version}", "share": _share(prefix, found)},
         version=found,

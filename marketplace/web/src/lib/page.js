@@ -70,6 +70,7 @@ export async function askJson(path, options) {
 
 /** What to tell a person of an error. */
 export function told(error) {
+  if (error instanceof Refused && error.status === 401) return "Your sign-in is over";
   if (error instanceof Refused) return error.mend ? `${error.message}. ${error.mend}` : error.message;
   if (error instanceof TypeError) return "The service does not answer. Look at your connection, then try again.";
   return String(error?.message ?? error);
