@@ -25,7 +25,7 @@ from swath_marketplace.api.plots import histogram
 from swath_marketplace.api.previews import Preview, preview_of
 from swath_marketplace.api.rendering import credits_text, render, render_error, seconds_text
 from swath_marketplace.domain.cards import Card, ExampleOutput, VersionNote
-from swath_marketplace.domain.citing import bibtex, citation_cff
+from swath_marketplace.domain.citing import bibtex, citation_cff, unnamed
 from swath_marketplace.domain.comparisons import VersionComparison
 from swath_marketplace.domain.reviews import Review, superseded
 from swath_marketplace.domain.statistics import Spread
@@ -59,6 +59,8 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         here=here,
         tokens=tokens,
         readme=_readme(services, card, here),
+        # The author's own section says more than the bare list, which citations are made from.
+        references=unnamed(card.version.metadata.get("references"), card.readme),
         parameters=_parameters(card.interface),
         schema=json_schema(card.interface),
         outputs=shown,

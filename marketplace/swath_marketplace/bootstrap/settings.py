@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urljoin
 
 import psutil
 from pydantic import AliasChoices, Field
@@ -31,6 +32,13 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / ".local/share/swath", validation_alias=AliasChoices("SWATH_DATA")
     )
     """Swath's data folder."""
+    public_url: str = Field(
+        default="",
+        max_length=1000,
+        pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$",
+        validation_alias=AliasChoices("SWATH_MARKETPLACE_PUBLIC_URL", "SWATH_URL"),
+    )
+    """Where people and programs reach this Swath: ``https://swath.example.org/``. By default what `swath up` tells."""
     quota_url: str = Field(
         default="http://127.0.0.1:8001/services/quota/", validation_alias=AliasChoices("SWATH_QUOTA_URL")
     )
@@ -110,6 +118,10 @@ class Settings(BaseSettings):
             return self.database_url
         path = (self.data / "marketplace" / "marketplace.sqlite").absolute()
         return URL.create("sqlite", database=str(path)).render_as_string()
+
+    def service_url(self, prefix: str) -> str:
+        """Where the service below `prefix` is reached, without a last slash; empty where that is not known."""
+        return urljoin(self.public_url, prefix).rstrip("/") if self.public_url else ""
 
     def file_hashes_path(self) -> Path:
         """Where hashes of files are remembered."""
