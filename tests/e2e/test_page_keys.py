@@ -195,6 +195,20 @@ def test_a_form_that_is_left_open_goes_on_until_the_sign_in_ends(
     assert other.evaluate("self.origin") == stack.url
 
 
+def test_an_account_leaves_and_arrives_by_its_page(stack: Any, page: Any, run_id: str) -> None:
+    page.goto(stack.at("account"))
+    page.get_by_role("button", name="Make an archive").press("Enter")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download").click(timeout=20_000)
+    archive = Path(got.value.path()).read_bytes()
+    for name, content, state in (("cut.zip", archive[:-100], "refused"), ("whole.zip", archive, "done")):
+        page.set_input_files("#archive", {"name": name, "mimeType": "application/zip", "buffer": content})
+        page.get_by_role("button", name="Check and bring in").press("Enter")
+        page.wait_for_selector(f"[aria-labelledby=imports] .verdict.{state}", timeout=20_000)
+    assert "cut off" in page.inner_text("[aria-labelledby=imports] .todo")
+    picture(page, "account")
+
+
 def picture(page: Any, name: str) -> None:
     """A picture to look at, where somebody asked for some."""
     if folder := os.environ.get("SWATH_PICTURES"):

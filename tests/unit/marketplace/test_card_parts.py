@@ -38,7 +38,12 @@ def sample(number: int, **more: object) -> Sample:
 
 def test_a_reference_that_the_card_names_is_not_listed_again() -> None:
     text = "## References\n\n- Xu (2006): NDWI. <https://doi.org/10.1080/01431160600589179>\n- A *Book*,\n  of 1999."
-    told = ["Xu, doi:10.1080/01431160600589179", "a  *book*, of 1999.", "10.1080/014311606005891790", "https://a.example/b"]
+    told = [
+        "Xu, doi:10.1080/01431160600589179",
+        "a  *book*, of 1999.",
+        "10.1080/014311606005891790",
+        "https://a.example/b",
+    ]
     assert unnamed(told, text) == told[2:]
     assert unnamed(told, "") == told
     assert unnamed(None, text) == []
