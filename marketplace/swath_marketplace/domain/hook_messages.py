@@ -59,7 +59,7 @@ def body_of(message: Message) -> str:
 
 
 def led_here(body: str, service_url: str) -> str:
-    """`body` with addresses in place of its paths below this service, which say nothing to whoever reads them elsewhere.
+    """`body` with addresses in place of its paths below this service, which say nothing to who reads them elsewhere.
 
     Done when it is sent: what is kept knows nothing of the address that the service has meanwhile.
 
