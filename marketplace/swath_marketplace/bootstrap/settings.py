@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import psutil
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL
 from swath_sandbox import Allow
@@ -111,6 +111,27 @@ class Settings(BaseSettings):
     wait_seconds: float = Field(default=60, ge=0, le=600)
     """The longest that ``Prefer: wait`` waits for the end of a run."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("outgoing_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        OutgoingRules.of(networks=value, ports="443", allow_http=False)
+        return value
+
+    @field_validator("outgoing_ports")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        OutgoingRules.of(networks="", ports=value, allow_http=False)
+        return value
+
+    @field_validator("outgoing_authorities")
+    @classmethod
+    def _authorities(cls, value: Path | None) -> Path | None:
+        # This process works in a folder of its own: what began where the operator stood would be looked for elsewhere,
+        # and missed by the first message only.
+        if value is not None and not (value.is_absolute() and value.is_file()):
+            raise ValueError("it has to be the whole path of a file that is there")
+        return value
 
     def url(self) -> str:
         """Where algorithms and runs are kept."""
