@@ -29,7 +29,7 @@ VERSION = "algorithms/ada/double/versions/1.1.0"
 #: Every page by its template: what it is called, where it is, who looks. RUN and MADE are runs.
 PAGES = (
     ("catalogue", "all", "", "bob"),
-    ("catalogue", "found", "algorithms?q=double&level=draft", "bob"),
+    ("catalogue", "found", "algorithms?q=double&level=prototype", "bob"),
     ("catalogue", "nothing found", "algorithms?q=zebra", "bob"),
     ("card", "card", "algorithms/ada/double", "bob"),
     ("card", "its author's card", VERSION, "ada"),
@@ -59,6 +59,7 @@ PAGES = (
     ("ogc", "ogc results", "ogc/jobs/RUN/results", "bob"),
     ("ogc", "ogc provenance", "ogc/jobs/RUN/prov", "bob"),
     ("ogc", "ogc refusal", "ogc/processes/none.such", "bob"),
+    ("error", "no such level", "algorithms?level=draft", "bob"),
     ("error", "not there", "runs/none", "bob"),
     ("error", "not for bob", "operator", "bob"),
 )

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from swath_service.actor import Actor
 from swath_service.errors import STATUSES as FAMILIES
-from swath_service.errors import SwathError
+from swath_service.errors import Forbidden, SwathError
 from swath_service.logs import request_id
 from swath_service.pages import Pages
 from swath_service.problems import status_of
@@ -65,6 +65,10 @@ def render(
 
 def render_error(request: Request, error: SwathError, *, prefix: str, viewer: Actor | None) -> Response:
     """The page that says what is wrong: people are not told in JSON."""
+    if error.code == "missing-scope":
+        # Nobody made a token to look at a page.
+        words = error.message.replace("this token", "your sign-in")
+        error = Forbidden(code=error.code, message=words, mend="ask an operator for it")
     status = status_of(error, {**FAMILIES, **STATUSES})
     return render(
         request, "error.html", prefix=prefix, viewer=viewer, status=status, error=error, error_id=request_id.get()
