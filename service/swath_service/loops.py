@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import uuid
 from collections.abc import Callable
+
+from swath_service.logs import new_id, request_id
 
 log = logging.getLogger(__name__)
 
@@ -15,10 +16,10 @@ _FIRST_BACKOFF_SECONDS = 1.0
 class Loop:
     """A named daemon thread that does one step after the other, with pauses between them.
 
-    Promises: a step that raises is logged, with an id to find it by, and ends nothing: a database that is away for a
-    moment must not end the thread that everything depends on. It is tried again after a second, then after twice as
-    long each time, and never later than the next step would come anyway. Nothing but `stop` cuts such a pause short,
-    so that wakes cannot make a failing step spin.
+    Promises: a step that raises is logged and ends nothing: a database that is away for a moment must not end the
+    thread that everything depends on. It is tried again after a second, then after twice as long each time, and never
+    later than the next step would come anyway. Nothing but `stop` cuts such a pause short, so that wakes cannot make a
+    failing step spin. All that one step logs carries one id.
 
     Parameters
     ----------
@@ -87,10 +88,11 @@ class Loop:
             self._wake.clear()
             if self._ending.is_set():
                 return
+            request_id.set(new_id())
             try:
                 soon = self._step()
                 pause, failures = self._every if soon is None else soon, 0
             except Exception:
-                log.exception("a step of %s failed (error %s), and is tried again", self._name, uuid.uuid4().hex)
+                log.exception("a step of %s failed (error %s), and is tried again", self._name, request_id.get())
                 self._ending.wait(min(self._every, _FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16)))
                 pause, failures = 0.0, failures + 1

@@ -84,7 +84,7 @@ def test_a_failing_step_is_logged_with_an_id_and_ends_nothing(steps: Steps, capl
         loop.stop()
     told = [record for record in caplog.records if record.exc_info]
     assert [str(record.exc_info[1]) for record in told if record.exc_info] == ["away", "still away"]
-    assert len({found[0] for record in told if (found := re.search(r"error [0-9a-f]{32}", record.getMessage()))}) == 2
+    assert len({found[0] for record in told if (found := re.search(r"error [0-9a-f]{16}", record.getMessage()))}) == 2
 
 
 def test_a_failing_step_is_not_spun_by_wakes_and_its_pause_ends_when_stopped(loop: Loop, steps: Steps) -> None:
