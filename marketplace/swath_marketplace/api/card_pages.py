@@ -23,7 +23,7 @@ from swath_marketplace.api.plots import histogram
 from swath_marketplace.api.previews import Preview, preview_of
 from swath_marketplace.api.rendering import credits_text, render, render_error, seconds_text
 from swath_marketplace.domain.cards import Card, ExampleOutput, VersionNote
-from swath_marketplace.domain.citing import bibtex, citation_cff
+from swath_marketplace.domain.citing import bibtex, citation_cff, unnamed
 from swath_marketplace.domain.reviews import Review, superseded
 from swath_marketplace.domain.statistics import Spread
 
@@ -40,7 +40,7 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         url = service_url(request, prefix)
         card = services.judging.cards.of(actor, path, version=version, url=url)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     here = CardShapes(services.shapes).version_path(card.version.owner, card.version.name, card.version.version)
     tokens = buttons(request, services, card.version.owner, card.version.name, verbs=_verbs(card))
     shown = _outputs(services, card, here)
@@ -48,7 +48,7 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         request,
         "card.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         sandboxed=bool(tokens),
         scripts=["maps"] if any(one["preview"].on_map and one["href"] for one in shown) else [],
         current="catalogue",
@@ -56,6 +56,8 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         here=here,
         tokens=tokens,
         readme=_readme(services, card, here),
+        # The author's own section says more than the bare list, which citations are made from.
+        references=unnamed(card.version.metadata.get("references"), card.readme),
         parameters=_parameters(card.interface),
         schema=json_schema(card.interface),
         outputs=shown,

@@ -47,13 +47,13 @@ def compare_page(
         found = services.registry.version(actor, f"{path}@{new}")
         compared, why = _compared(actor, services, path=path, old=expected.version, new=found.version)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     interfaces = [Interface.from_dict(one.interface) for one in (expected, found)]
     return render(
         request,
         "compare.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         current="catalogue",
         algorithm=algorithm,
         here=CardShapes(services.shapes).algorithm_path(algorithm.owner, algorithm.name),
