@@ -172,8 +172,8 @@ def report_page(request: Request, actor: Actor, services: Context, report_id: st
 
 def reports_page(request: Request, actor: Actor, services: Context) -> Response:
     """One's own reports, and those about what is one's own."""
-    mine, _ = services.moderation.reports.list(actor, box=Box.MINE, limit=100, offset=0)
-    about, _ = services.moderation.reports.list(actor, box=Box.ABOUT, limit=100, offset=0)
+    mine, _ = services.moderation.reports.list(actor, box=Box.MINE, limit=100)
+    about, _ = services.moderation.reports.list(actor, box=Box.ABOUT, limit=100)
     boxes = [("Your reports", mine), ("About what is yours", about)]
     return render(request, "reports.html", prefix=services.shapes.base, viewer=actor.name, boxes=boxes)
 

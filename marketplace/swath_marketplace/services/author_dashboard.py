@@ -120,9 +120,9 @@ class AuthorDashboards:
         whole = {one: self._registry.algorithm(actor, f"{actor.name}/{name}") for one, name in own}
         standings = self._standings([found.latest for found in whole.values() if found.latest])
         breaks, reviews = self._breaks(actor.name), self._reviews(actor.name)
-        reports, _ = self._reports.list(actor, box=Box.ABOUT, limit=_SHOWN, offset=0)
-        _, still_open = self._reports.list(actor, box=Box.ABOUT, state=ReportState.OPEN, limit=1, offset=0)
-        acts, _ = self._acts.own(actor, limit=_SHOWN, offset=0)
+        reports, _ = self._reports.list(actor, box=Box.ABOUT, limit=_SHOWN)
+        _, still_open = self._reports.list(actor, box=Box.ABOUT, state=ReportState.OPEN, limit=1)
+        acts, _ = self._acts.own(actor, limit=_SHOWN)
         return AuthorDashboard(
             author=actor.name,
             since=since,

@@ -118,9 +118,9 @@ class OperatorDashboards:
         now = self._clock()
         since = datetime.combine(now.date() - timedelta(days=days - 1), datetime.min.time(), now.tzinfo)
         active, waiting = self._facts.active(), self._facts.waiting()
-        breaks, open_breaks = self._breaks.list(viewer=_ALL, limit=_SHOWN, offset=0)
-        reports, open_reports = self._reports.list(actor, box=Box.QUEUE, state=ReportState.OPEN, limit=_SHOWN, offset=0)
-        acts, _ = self._acts.acts(actor, limit=_SHOWN, offset=0)
+        breaks, open_breaks = self._breaks.list(viewer=_ALL, limit=_SHOWN)
+        reports, open_reports = self._reports.list(actor, box=Box.QUEUE, state=ReportState.OPEN, limit=_SHOWN)
+        acts, _ = self._acts.acts(actor, limit=_SHOWN)
         return OperatorDashboard(
             since=since,
             until=now,
