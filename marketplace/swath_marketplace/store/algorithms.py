@@ -9,16 +9,15 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from swath_service.cursors import Place
 from sqlalchemy.dialects import postgresql, sqlite
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Resources
 from swath_marketplace.domain.catalogue import newest_first
 from swath_marketplace.domain.runs import RunPurpose, Stage
 from swath_marketplace.domain.visibility import ANYBODY, Viewer
-from swath_marketplace.store import tables
+from swath_marketplace.store import paging, tables
 from swath_marketplace.store.database import Database
-from swath_marketplace.store.paging import newest_first
 
 #: Sees every version of the algorithm, inside the transaction that will add one; answers what to add, or a stored one.
 Decide = Callable[[str, Sequence[AlgorithmVersion]], AlgorithmVersion]
@@ -140,7 +139,7 @@ class AlgorithmStore:
             wanted.append(shown)
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*wanted)).scalar_one()
-            wanted += newest_first(after, table.c.updated_at, table.c.id)
+            wanted += paging.newest_first(after, table.c.updated_at, table.c.id)
             query = sa.select(table).where(*wanted).order_by(table.c.updated_at.desc(), table.c.id)
             rows = connection.execute(query.limit(limit)).all()
             versions = self._versions(connection, [row.id for row in rows])
