@@ -41,6 +41,11 @@ _EXPOSED = (
     "X-Request-Id",
     "Retry-After",
     "Preference-Applied",
+    "Idempotency-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Repr-Digest",
+    "WWW-Authenticate",
     "Link",
 )
 

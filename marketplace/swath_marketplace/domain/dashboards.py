@@ -39,6 +39,30 @@ def cell_told(cell: object) -> int | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Period:
+    """What a dashboard tells of: whole days, the last of which is not over."""
+
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def of_days(cls, days: int, *, until: datetime) -> Period:
+        """The last `days` days, that of `until` among them."""
+        first = until.date() - timedelta(days=days - 1)
+        return cls(since=datetime.combine(first, datetime.min.time(), until.tzinfo), until=until)
+
+    @property
+    def first_day(self) -> date:
+        """The first day that is told of."""
+        return self.since.date()
+
+    @property
+    def last_day(self) -> date:
+        """Today."""
+        return self.until.date()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Tally:
     """How runs ended, or that they have not."""
 

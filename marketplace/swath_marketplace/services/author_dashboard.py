@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden
@@ -13,7 +12,7 @@ from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion
 from swath_marketplace.domain.assessments import Standing
 from swath_marketplace.domain.breaks import Break
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.dashboards import Use
+from swath_marketplace.domain.dashboards import Period, Use
 from swath_marketplace.domain.moderation import Act
 from swath_marketplace.domain.reports import ReportState
 from swath_marketplace.domain.reviews import Review
@@ -47,23 +46,12 @@ class AuthorDashboard:
     """What an author is told."""
 
     author: str
-    since: datetime
-    until: datetime
+    period: Period
     algorithms: Sequence[AlgorithmDesk]
     reports: Sequence[ReportView]
     """The latest about what is theirs."""
     open_reports: int
     acts: Sequence[Act]
-
-    @property
-    def first_day(self) -> date:
-        """The first day that is told of."""
-        return self.since.date()
-
-    @property
-    def last_day(self) -> date:
-        """Today."""
-        return self.until.date()
 
 
 class AuthorDashboards:
@@ -114,9 +102,9 @@ class AuthorDashboards:
                 code="users-only", message="a service has no algorithms of its own", mend="use a user's token"
             )
         now = self._clock()
-        since = datetime.combine(now.date() - timedelta(days=days - 1), datetime.min.time(), now.tzinfo)
+        period = Period.of_days(days, until=now)
         own = self._facts.algorithms_of(actor.name)[:MOST_ALGORITHMS]
-        uses = self._facts.of([one for one, _ in own], owner=actor.name, since=since)
+        uses = self._facts.of([one for one, _ in own], owner=actor.name, since=period.since)
         whole = {one: self._registry.algorithm(actor, f"{actor.name}/{name}") for one, name in own}
         standings = self._standings([found.latest for found in whole.values() if found.latest])
         breaks, reviews = self._breaks(actor.name), self._reviews(actor.name)
@@ -125,8 +113,7 @@ class AuthorDashboards:
         acts, _ = self._acts.own(actor, limit=_SHOWN)
         return AuthorDashboard(
             author=actor.name,
-            since=since,
-            until=now,
+            period=period,
             algorithms=[
                 AlgorithmDesk(
                     algorithm=found,

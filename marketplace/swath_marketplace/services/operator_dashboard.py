@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from swath_service.actor import Actor, Scope
@@ -14,7 +14,7 @@ from swath_service.actor import Actor, Scope
 from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.breaks import Break
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.dashboards import Capacity, DaySpend, FailingVersion, Storage, Waiting
+from swath_marketplace.domain.dashboards import Capacity, DaySpend, FailingVersion, Period, Storage, Waiting
 from swath_marketplace.domain.fairness import Slots, Terms
 from swath_marketplace.domain.moderation import Act
 from swath_marketplace.domain.reports import ReportState
@@ -37,8 +37,7 @@ _ALL = Viewer(sees_all=True)
 class OperatorDashboard:
     """What an operator is told."""
 
-    since: datetime
-    until: datetime
+    period: Period
     waiting: Sequence[Waiting]
     """The longest wait first."""
     waiting_runs: int
@@ -57,16 +56,6 @@ class OperatorDashboard:
     """Open ones, the oldest first."""
     open_reports: int
     acts: Sequence[Act]
-
-    @property
-    def first_day(self) -> date:
-        """The first day that is told of."""
-        return self.since.date()
-
-    @property
-    def last_day(self) -> date:
-        """Today."""
-        return self.until.date()
 
 
 class OperatorDashboards:
@@ -116,20 +105,19 @@ class OperatorDashboards:
         """
         actor.require(Scope.OVERSEE)
         now = self._clock()
-        since = datetime.combine(now.date() - timedelta(days=days - 1), datetime.min.time(), now.tzinfo)
+        period = Period.of_days(days, until=now)
         active, waiting = self._facts.active(), self._facts.waiting()
         breaks, open_breaks = self._breaks.list(viewer=_ALL, limit=_SHOWN)
         reports, open_reports = self._reports.list(actor, box=Box.QUEUE, state=ReportState.OPEN, limit=_SHOWN)
         acts, _ = self._acts.acts(actor, limit=_SHOWN)
         return OperatorDashboard(
-            since=since,
-            until=now,
+            period=period,
             waiting=self._waiting(waiting[:_MOST_CALLERS], active, now=now),
             waiting_runs=sum(count for _, count, _ in waiting),
             waiting_callers=len(waiting),
             capacity=self._capacity(active),
-            spend=self._facts.spend(since=since),
-            failing=self._facts.failing(since=since),
+            spend=self._facts.spend(since=period.since),
+            failing=self._facts.failing(since=period.since),
             breaks=breaks,
             open_breaks=open_breaks,
             rounds=self._rounds(),
