@@ -4,6 +4,8 @@ SHELL := /bin/bash
 export PYTHON ?= $(firstword $(wildcard /usr/bin/python3.11) python3.11)
 export SWATH_DATA ?= $(CURDIR)/.swath/data
 BIN := .venv/bin
+# Bytecode compiled once is seconds saved at every start of a process, in tests too.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo up down setup setup-test test lint types chaos reproduce machine fuzz bench docs lock
 help:        ## this list

@@ -43,6 +43,10 @@ def load_tiers(path: Path | None = None) -> Tiers:
     CatalogueInvalid
         With the faults of every file. One file, and no more, names the default.
     """
+    return _load_tiers(path) if path else shipped_tiers()
+
+
+def _load_tiers(path: Path | None) -> Tiers:
     folder: Any = path or files("swath_quota") / "tiers"
     places = [folder]
     if folder.is_dir():
@@ -71,6 +75,10 @@ def load_prices(path: Path | None = None) -> PriceLists:
     ------
     CatalogueInvalid
     """
+    return _load_prices(path) if path else shipped_prices()
+
+
+def _load_prices(path: Path | None) -> PriceLists:
     found = _read("prices", path)
     try:
         return PriceLists(lists=tuple(_prices(prices) for prices in found["prices"]))
@@ -85,6 +93,10 @@ def load_splits(path: Path | None = None) -> Splits:
     ------
     CatalogueInvalid
     """
+    return _load_splits(path) if path else shipped_splits()
+
+
+def _load_splits(path: Path | None) -> Splits:
     found = _read("splits", path)
     try:
         return Splits(lists=tuple(_split(split) for split in found["splits"]))
@@ -93,9 +105,21 @@ def load_splits(path: Path | None = None) -> Splits:
 
 
 @cache
+def shipped_tiers() -> Tiers:
+    """The tiers that come with Swath, read once."""
+    return _load_tiers(None)
+
+
+@cache
+def shipped_prices() -> PriceLists:
+    """The price lists that come with Swath, read once."""
+    return _load_prices(None)
+
+
+@cache
 def shipped_splits() -> Splits:
     """The splits that come with Swath, read once."""
-    return load_splits()
+    return _load_splits(None)
 
 
 def _split(split: dict[str, Any]) -> Split:

@@ -140,7 +140,7 @@ async def _of_page(request: Request, key: str) -> Actor:
     if actor is None:
         raise Unauthenticated(
             code="page-key-expired",
-            message="this page has been open for too long, or you signed out",
-            mend="load the page again",
+            message="the key of this page is over, or you signed out",
+            mend="open the page again",
         )
     return actor

@@ -29,11 +29,21 @@ class Kept(Generic[T]):
     def add(self, value: T) -> str:
         """Keep `value`; answers its name."""
         name = secrets.token_urlsafe(32)
+        self.put(name, value)
+        return name
+
+    def put(self, name: str, value: T) -> None:
+        """Keep `value` under a name that somebody else made, as hard to guess."""
         while len(self._values) >= _KEPT:
             self._values.popitem(last=False)
         # Kept under a digest: a lookup's time then tells nothing of a name that somebody guesses at.
         self._values[_digest(name)] = (time.monotonic() + self._seconds, value)
-        return name
+
+    def shorten(self, name: str, seconds: float) -> None:
+        """Keep what has that name for `seconds` more at most."""
+        kept = self._values.get(_digest(name))
+        if kept is not None:
+            self._values[_digest(name)] = (min(kept[0], time.monotonic() + seconds), kept[1])
 
     def get(self, name: str) -> T | None:
         """The value of that name, while it is kept."""

@@ -29,7 +29,9 @@ _CSP_SCRIPTS = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; style-src 'self'; img-src 'self' data: blob:;"
     " connect-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none';"
     " require-trusted-types-for 'script'; trusted-types 'none';"
+    # What is opened beside it is a page of its own right: the one to sign in again needs the hub's cookies.
     " sandbox allow-scripts allow-forms allow-top-navigation allow-downloads allow-popups"
+    " allow-popups-to-escape-sandbox"
 )
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -35,6 +35,7 @@ class PagesStack:
 
     world: World
     url: str
+    app: FastAPI
     who: str = "ada"
     evil: dict[str, tuple[str, str]] = field(default_factory=dict)
     """What ``/user/eve/<path>`` answers: media type and content."""
@@ -52,7 +53,7 @@ def serving(world: World) -> Iterator[PagesStack]:
     app: FastAPI = world.app()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        stack = PagesStack(world=world, url=f"http://127.0.0.1:{listening.getsockname()[1]}")
+        stack = PagesStack(world=world, url=f"http://127.0.0.1:{listening.getsockname()[1]}", app=app)
         _install_hub(app, stack)
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=lambda: server.run(sockets=[listening]), daemon=True)

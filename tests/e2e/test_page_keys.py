@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.testing import PREFIX, make_world, notebook, write_environment
 from swath_service.actor import Scope
+from swath_service.page_keys import PageKeys
 
 pytestmark = pytest.mark.e2e
 
@@ -163,3 +165,52 @@ def test_signing_out_ends_the_key(stack: Any, page: Any, run_id: str) -> None:
     assert answer.status == 303
     assert page.evaluate(status, "runs") == 401
     assert Scope.READ.value in stack.world.identity.actors["ada"].scopes
+
+
+def test_a_form_that_is_left_open_goes_on_until_the_sign_in_ends(
+    stack: Any, page: Any, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not by setattr: what an application's state holds is in no attribute, and would be gone afterwards.
+    monkeypatch.setitem(stack.app.state._state, "page_keys", PageKeys(key_seconds=1.2))
+    page.goto(stack.at("algorithms/ada/double/versions/1.0.0/run"))
+    written = page.evaluate("JSON.parse(document.getElementById('page').textContent).key")
+    page.wait_for_timeout(1500)
+    with page.expect_response(lambda answer: answer.url.endswith("/quotes")) as priced:
+        page.fill("#p-n", "4")
+    assert priced.value.status == 200
+    assert priced.value.request.headers["authorization"] not in {f"Bearer {written}", "Bearer "}
+    page.fill("#budget", "2.5")
+    page.context.request.post(stack.at("logout"), max_redirects=0)
+    page.wait_for_selector("#signed-out")
+    page.fill("#p-n", "5")
+    assert page.locator("#signed-out").count() == 1
+    picture(page, "signed-out")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="Sign in again in a new tab").press("Enter")
+    other = opened.value
+    other.wait_for_selector("#quote .price")
+    assert (other.input_value("#p-n"), other.input_value("#budget")) == ("5", "2.5")
+    assert (page.input_value("#p-n"), page.locator("#start").is_visible()) == ("5", True)
+    # Of its own right: signing in needs cookies, which a page that had inherited the sandbox could not have set.
+    other.goto(f"{stack.url}/user/eve/")
+    assert other.evaluate("self.origin") == stack.url
+
+
+def test_an_account_leaves_and_arrives_by_its_page(stack: Any, page: Any, run_id: str) -> None:
+    page.goto(stack.at("account"))
+    page.get_by_role("button", name="Make an archive").press("Enter")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download").click(timeout=20_000)
+    archive = Path(got.value.path()).read_bytes()
+    for name, content, state in (("cut.zip", archive[:-100], "refused"), ("whole.zip", archive, "done")):
+        page.set_input_files("#archive", {"name": name, "mimeType": "application/zip", "buffer": content})
+        page.get_by_role("button", name="Check and bring in").press("Enter")
+        page.wait_for_selector(f"[aria-labelledby=imports] .verdict.{state}", timeout=20_000)
+    assert "cut off" in page.inner_text("[aria-labelledby=imports]")
+    picture(page, "account")
+
+
+def picture(page: Any, name: str) -> None:
+    """A picture to look at, where somebody asked for some."""
+    if folder := os.environ.get("SWATH_PICTURES"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)

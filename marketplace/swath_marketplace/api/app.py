@@ -18,6 +18,7 @@ from swath_service.pages import wants_html
 
 from swath_marketplace.api import (
     account,
+    account_pages,
     added_value,
     algorithms,
     assets,
@@ -90,7 +91,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
         Middleware(BodyLimit, streamed=streamed),
         Middleware(Idempotency, base=base, passed_over=streamed),
     ]
-    install_page_keys(app)
+    install_page_keys(app, prefix=prefix)
     app.state.context = context
 
     @app.get(f"{base}/health", tags=["health"])
@@ -108,6 +109,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
 
     for router in (
         account.router,
+        account_pages.router,
         added_value.router,
         algorithms.router,
         assets.router,

@@ -25,7 +25,7 @@ from swath_marketplace.api.plots import histogram
 from swath_marketplace.api.previews import Preview, preview_of
 from swath_marketplace.api.rendering import credits_text, render, render_error, seconds_text
 from swath_marketplace.domain.cards import Card, ExampleOutput, VersionNote
-from swath_marketplace.domain.citing import bibtex, citation_cff
+from swath_marketplace.domain.citing import bibtex, citation_cff, unnamed
 from swath_marketplace.domain.comparisons import VersionComparison
 from swath_marketplace.domain.reviews import Review, superseded
 from swath_marketplace.domain.statistics import Spread
@@ -43,7 +43,7 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         url = service_url(request, prefix)
         card = services.judging.cards.of(actor, path, version=version, url=url)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     here = CardShapes(services.shapes).version_path(card.version.owner, card.version.name, card.version.version)
     tokens = buttons(request, services, card.version.owner, card.version.name, verbs=_verbs(card))
     shown = _outputs(services, card, here)
@@ -51,7 +51,7 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         request,
         "card.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         sandboxed=bool(tokens),
         scripts=["maps"] if any(one["preview"].on_map and one["href"] for one in shown) else [],
         current="catalogue",
@@ -59,6 +59,8 @@ def card_page(request: Request, actor: Actor, services: Context, *, path: str, v
         here=here,
         tokens=tokens,
         readme=_readme(services, card, here),
+        # The author's own section says more than the bare list, which citations are made from.
+        references=unnamed(card.version.metadata.get("references"), card.readme),
         parameters=_parameters(card.interface),
         schema=json_schema(card.interface),
         outputs=shown,
@@ -208,13 +210,13 @@ def compare_page(
         found = services.registry.version(actor, f"{path}@{new}")
         compared, why = _compared(actor, services, path=path, old=expected.version, new=found.version)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     interfaces = [Interface.from_dict(one.interface) for one in (expected, found)]
     return render(
         request,
         "compare.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         current="catalogue",
         algorithm=algorithm,
         here=CardShapes(services.shapes).algorithm_path(algorithm.owner, algorithm.name),

@@ -45,8 +45,8 @@ def entry(
     except SwathError as error:
         if not page:
             raise
-        return render_error(request, error, prefix=services.shapes.base, viewer=actor.name)
+        return render_error(request, error, prefix=services.shapes.base, viewer=actor)
     if page:
         prefix = services.shapes.base
-        return render(request, "external.html", prefix=prefix, viewer=actor.name, listed=found, entry=found.entry)
+        return render(request, "external.html", prefix=prefix, viewer=actor, listed=found, entry=found.entry)
     return CardShapes(services.shapes).external(found)

@@ -83,10 +83,11 @@ def delete_follow(owner: Owner, name: Name, actor: Caller, services: Services) -
 @router.post("/algorithms/{owner}/{name}/keep/{verb}", include_in_schema=False)
 async def press(request: Request, owner: Owner, name: Name, *, verb: str, token: Token, services: Services) -> Response:
     """A button of a page: favourite, unfavourite, follow, unfollow; then the page again."""
-    shapes, viewer = CardShapes(services.shapes), ""
+    shapes = CardShapes(services.shapes)
+    viewer: Actor | None = None
     try:
         actor = await services.forms.redeem(request, token, action(owner, name, verb))
-        viewer = actor.name
+        viewer = actor
         which, wanted = _DOES[verb]
         following = services.judging.following
         change = following.set_favourite if which == "favourites" else following.set_follow
@@ -125,7 +126,7 @@ def _page(
         request,
         "favourites.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         sandboxed=sandboxed,
         lists=lists,
         current="favourites",

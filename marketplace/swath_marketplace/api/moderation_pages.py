@@ -45,7 +45,7 @@ def reviews_page(
         known, _ = services.maturity.reviews_of(actor, path, limit=10_000)
         replies = services.moderation.reviews.replies(actor, path)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     here = f"/reviews/{found.owner}/{found.name}/{found.version}"
     is_owner = actor.kind is ActorKind.USER and actor.name == found.owner
 
@@ -56,7 +56,7 @@ def reviews_page(
         request,
         "reviews.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         sandboxed=True,
         version=found,
         here=here,
@@ -160,12 +160,12 @@ def report_page(request: Request, actor: Actor, services: Context, report_id: st
     try:
         views = [services.moderation.reports.get(actor, report_id)]
     except SwathError as error:
-        return render_error(request, error, prefix=services.shapes.base, viewer=actor.name)
+        return render_error(request, error, prefix=services.shapes.base, viewer=actor)
     return render(
         request,
         "reports.html",
         prefix=services.shapes.base,
-        viewer=actor.name,
+        viewer=actor,
         boxes=[("Report", views)],
     )
 
@@ -175,7 +175,7 @@ def reports_page(request: Request, actor: Actor, services: Context) -> Response:
     mine, _ = services.moderation.reports.list(actor, box=Box.MINE, limit=100)
     about, _ = services.moderation.reports.list(actor, box=Box.ABOUT, limit=100)
     boxes = [("Your reports", mine), ("About what is yours", about)]
-    return render(request, "reports.html", prefix=services.shapes.base, viewer=actor.name, boxes=boxes)
+    return render(request, "reports.html", prefix=services.shapes.base, viewer=actor, boxes=boxes)
 
 
 def author_page(request: Request, actor: Actor, services: Context, *, days: int) -> Response:
@@ -184,14 +184,13 @@ def author_page(request: Request, actor: Actor, services: Context, *, days: int)
     try:
         told = services.moderation.authors.of(actor, days=days)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     return render(
         request,
         "dashboard.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         told=told,
-        oversees=actor.oversees,
         desks=[{"desk": one, **_charts(told, one)} for one in told.algorithms],
         days=days,
         spans=SPANS,
@@ -204,12 +203,12 @@ def operator_page(request: Request, actor: Actor, services: Context, *, days: in
     try:
         told = services.moderation.operators.get(actor, days=days)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     return render(
         request,
         "operator.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         told=told,
         spend=_spend(told),
         days=days,
@@ -249,10 +248,11 @@ async def _done(
     request: Request, services: Context, token: str, *, action: str, act: Callable[[Actor], str]
 ) -> Response:
     """Redeem a form's token, act, and show the page that `act` names; or say what is wrong."""
-    prefix, viewer = services.shapes.base, ""
+    prefix = services.shapes.base
+    viewer: Actor | None = None
     try:
         actor = await services.forms.redeem(request, token, action)
-        viewer = actor.name
+        viewer = actor
         there = await run_in_threadpool(act, actor)
     except SwathError as error:
         return render_error(request, error, prefix=prefix, viewer=viewer)

@@ -38,13 +38,13 @@ def notices_page(request: Request, actor: Actor, services: Context) -> Response:
         found, total = services.rounds.notices(actor, limit=_SHOWN)
         _, unread = services.rounds.notices(actor, unread=True, limit=1)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     token = services.forms.issue(request, _ACTION) if unread else None
     return render(
         request,
         "notices.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         sandboxed=token is not None,
         current="notices",
         notices=found,
@@ -71,10 +71,11 @@ async def press(
     services: Services,
 ) -> Response:
     """The button of the page; then the page again."""
-    prefix, viewer = services.shapes.base, ""
+    prefix = services.shapes.base
+    viewer: Actor | None = None
     try:
         actor = await services.forms.redeem(request, token, _ACTION)
-        viewer = actor.name
+        viewer = actor
         await run_in_threadpool(services.rounds.read_all, actor, until=until)
     except SwathError as error:
         return render_error(request, error, prefix=prefix, viewer=viewer)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
+from swath_service.actor import Actor
 from swath_service.errors import SwathError
 from swath_service.pages import stylesheet
 
@@ -26,10 +27,10 @@ async def reproduce(
 ) -> Response:
     """The button of a run's page: ask for a reproduction, then show the page again."""
     prefix = services.shapes.base
-    viewer = ""
+    viewer: Actor | None = None
     try:
         actor = await services.forms.redeem(request, token, reproduce_action(run_id))
-        viewer = actor.name
+        viewer = actor
         # The token is the key: pressed twice, or sent again by an impatient browser, it asks once.
         asked = ReproductionRequest()
         await run_in_threadpool(services.reproductions.of_run, actor, run_id, asked, key=f"form-{token[:60]}")
@@ -47,5 +48,5 @@ def maturity_page(
     try:
         view = services.maturity.get(actor, f"{owner}/{name}@{version}")
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
-    return render(request, "maturity.html", prefix=prefix, viewer=actor.name, view=view, standing=view.standing)
+        return render_error(request, error, prefix=prefix, viewer=actor)
+    return render(request, "maturity.html", prefix=prefix, viewer=actor, view=view, standing=view.standing)

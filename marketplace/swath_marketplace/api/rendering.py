@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
+from swath_service.actor import Actor
 from swath_service.errors import STATUSES as FAMILIES
 from swath_service.errors import SwathError
 from swath_service.logs import request_id
@@ -26,7 +27,7 @@ def render(
     template: str,
     *,
     prefix: str,
-    viewer: str,
+    viewer: Actor | None,
     status: int = 200,
     sandboxed: bool = False,
     scripts: Sequence[str] = (),
@@ -37,12 +38,15 @@ def render(
 
     Parameters
     ----------
+    viewer
+        Who looks, where that is known; the bar leads whoever oversees to the operator's page.
     scripts
         Names of modules, as in ``marketplace/web/src/pages``.
     page
         What these are told, beside where the service is.
     """
     base = prefix.rstrip("/")
+    name = viewer.name if viewer else ""
     return _pages().render(
         request,
         template,
@@ -50,15 +54,16 @@ def render(
         status=status,
         sandboxed=sandboxed,
         scripts=scripts_of(base, *scripts),
-        page={"base": base, "viewer": viewer, "assets": assets_of(base), **(page or {})} if scripts else None,
+        page={"base": base, "viewer": name, "assets": assets_of(base), **(page or {})} if scripts else None,
         base=base,
         hub=base.partition("/services/")[0] + "/hub/home",
-        viewer=viewer,
+        viewer=name,
+        oversees=viewer is not None and viewer.oversees,
         **values,
     )
 
 
-def render_error(request: Request, error: SwathError, *, prefix: str, viewer: str) -> Response:
+def render_error(request: Request, error: SwathError, *, prefix: str, viewer: Actor | None) -> Response:
     """The page that says what is wrong: people are not told in JSON."""
     status = status_of(error, {**FAMILIES, **STATUSES})
     return render(

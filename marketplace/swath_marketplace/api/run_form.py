@@ -36,6 +36,7 @@ def run_form(
     services: Services,
     parameters: Annotated[str, Query(max_length=_MOST_CHARACTERS)] = "",
     from_run: Annotated[str, Query(alias="from", max_length=64)] = "",
+    budget: Annotated[str, Query(max_length=24)] = "",
 ) -> Response:
     """Asks for what a version needs, says what it would cost, and starts it."""
     prefix = services.shapes.base
@@ -44,7 +45,7 @@ def run_form(
         level = services.maturity.levels_of([found])[found.algorithm_id, found.digest]
         blocked = _blocked(actor, services, found)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     values, told = _filled(actor, services, parameters=parameters, from_run=from_run)
     interface = Interface.from_dict(found.interface)
     unknown = sorted(set(values) - {parameter.name for parameter in interface.parameters})
@@ -54,7 +55,7 @@ def run_form(
         request,
         "run_form.html",
         prefix=prefix,
-        viewer=actor.name,
+        viewer=actor,
         scripts=("run-form",),
         page={"algorithm": f"{found.path}@{found.version}", "share": _share(prefix, found)},
         version=found,
@@ -62,6 +63,7 @@ def run_form(
         fields=fields_of(interface, values),
         outputs=interface.outputs,
         told=told,
+        budget=budget,
         blocked=blocked,
     )
 

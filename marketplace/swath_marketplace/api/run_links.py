@@ -63,7 +63,7 @@ def shared(request: Request, secret: Secret, actor: Caller, services: Services) 
     try:
         link, run = services.run_links.open(actor, secret)
     except SwathError as error:
-        return render_error(request, error, prefix=services.shapes.base, viewer=actor.name)
+        return render_error(request, error, prefix=services.shapes.base, viewer=actor)
     return shared_page(request, actor, services, link=link, run=run, here=f"shared/{secret}")
 
 

@@ -30,7 +30,7 @@ def run_page(request: Request, actor: Actor, services: Context, run_id: str) -> 
     try:
         return _run_page(request, actor, services, run=services.runs.get(actor, run_id))
     except SwathError as error:
-        return render_error(request, error, prefix=services.shapes.base, viewer=actor.name)
+        return render_error(request, error, prefix=services.shapes.base, viewer=actor)
 
 
 def _run_page(request: Request, actor: Actor, services: Context, *, run: Run) -> Response:
@@ -79,7 +79,7 @@ def _rendered(
         request,
         "run.html",
         prefix=base,
-        viewer=actor.name,
+        viewer=actor,
         scripts=("run",),
         page={"run": here, "terminal": run.terminal, "shares": share is None},
         here=f"{base}/{here}",
@@ -106,7 +106,7 @@ def runs_page(
         request,
         "runs.html",
         prefix=services.shapes.base,
-        viewer=actor.name,
+        viewer=actor,
         operator=actor.is_operator,
         runs=answer["runs"],
         total=answer["total"],

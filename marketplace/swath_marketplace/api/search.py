@@ -82,9 +82,9 @@ def catalogue_page(request: Request, actor: Actor, services: Context) -> Respons
         asked = read_request(_given(request), kind="any", limit=_PAGE_ENTRIES)
         answer = services.searches.find(actor, asked)
     except SwathError as error:
-        return render_error(request, error, prefix=prefix, viewer=actor.name)
+        return render_error(request, error, prefix=prefix, viewer=actor)
     shown = Catalogue(answer=answer, asked=asked, base=prefix, narrow="Mobi" in request.headers.get("user-agent", ""))
-    return render(request, "catalogue.html", prefix=prefix, viewer=actor.name, shown=shown, asked=asked, answer=answer)
+    return render(request, "catalogue.html", prefix=prefix, viewer=actor, shown=shown, asked=asked, answer=answer)
 
 
 def _given(request: Request) -> Mapping[str, Sequence[str]]:

@@ -126,7 +126,7 @@ def assemble(
         again=again,
         benches=benches,
         comparing=make_comparisons(ground, runs=running.runs, comparer=comparer),
-        hooks=make_hooks(ground),
+        hooks=make_hooks(ground, prefix=prefix),
         inventories=inventories,
         leaving=exits(ground, quota=quota, trust=trust, reproductions=again.reproductions),
         running=running,

@@ -23,11 +23,17 @@ class Hooks:
     deliverer: Deliverer
 
 
-def make_hooks(ground: Ground) -> Hooks:
+def make_hooks(ground: Ground, *, prefix: str) -> Hooks:
     """The parts, over the marketplace's database; the key that secrets follow from is in its folder."""
     deliveries = DeliveryStore(ground.database)
     secrets = HookSecrets(ground.home / "webhooks.key")
-    deliverer = Deliverer(store=deliveries, outgoing=ground.outgoing, secrets=secrets, clock=ground.clock)
+    deliverer = Deliverer(
+        store=deliveries,
+        outgoing=ground.outgoing,
+        secrets=secrets,
+        clock=ground.clock,
+        service_url=ground.settings.service_url(prefix),
+    )
     webhooks = Webhooks(
         store=WebhookStore(ground.database),
         deliveries=deliveries,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from swath_sandbox import Allow
 
 from swath_marketplace.bootstrap.ground import Ground
-from swath_marketplace.criteria_files import load_criteria
+from swath_marketplace.criteria_files import load_criteria, shipped_criteria
 from swath_marketplace.services.assessing import AssessmentClock, Assessor
 from swath_marketplace.services.gathering import Gatherer, RoundsOf
 from swath_marketplace.services.maturity import Maturity
@@ -46,7 +46,8 @@ def assessing(ground: Ground, *, rounds: RoundsOf) -> Assessing:
         sandboxed=Allow.NO_BWRAP not in settings.allow(),
         clock=clock,
     )
-    assessor = Assessor(gatherer=gatherer, store=assessments, criteria=load_criteria(settings.criteria), clock=clock)
+    criteria = load_criteria(settings.criteria) if settings.criteria else shipped_criteria()
+    assessor = Assessor(gatherer=gatherer, store=assessments, criteria=criteria, clock=clock)
     maturity = Maturity(
         registry=registry,
         assessor=assessor,

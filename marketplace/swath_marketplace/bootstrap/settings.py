@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urljoin
 
 import psutil
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL
 from swath_sandbox import Allow
@@ -31,6 +32,13 @@ class Settings(BaseSettings):
         default_factory=lambda: Path.home() / ".local/share/swath", validation_alias=AliasChoices("SWATH_DATA")
     )
     """Swath's data folder."""
+    public_url: str = Field(
+        default="",
+        max_length=1000,
+        pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$",
+        validation_alias=AliasChoices("SWATH_MARKETPLACE_PUBLIC_URL", "SWATH_URL"),
+    )
+    """Where people and programs reach this Swath: ``https://swath.example.org/``. By default what `swath up` tells."""
     quota_url: str = Field(
         default="http://127.0.0.1:8001/services/quota/", validation_alias=AliasChoices("SWATH_QUOTA_URL")
     )
@@ -104,12 +112,37 @@ class Settings(BaseSettings):
     """The longest that ``Prefer: wait`` waits for the end of a run."""
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
+    @field_validator("outgoing_networks")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        OutgoingRules.of(networks=value, ports="443", allow_http=False)
+        return value
+
+    @field_validator("outgoing_ports")
+    @classmethod
+    def _ports(cls, value: str) -> str:
+        OutgoingRules.of(networks="", ports=value, allow_http=False)
+        return value
+
+    @field_validator("outgoing_authorities")
+    @classmethod
+    def _authorities(cls, value: Path | None) -> Path | None:
+        # This process works in a folder of its own: what began where the operator stood would be looked for elsewhere,
+        # and missed by the first message only.
+        if value is not None and not (value.is_absolute() and value.is_file()):
+            raise ValueError("it has to be the whole path of a file that is there")
+        return value
+
     def url(self) -> str:
         """Where algorithms and runs are kept."""
         if self.database_url:
             return self.database_url
         path = (self.data / "marketplace" / "marketplace.sqlite").absolute()
         return URL.create("sqlite", database=str(path)).render_as_string()
+
+    def service_url(self, prefix: str) -> str:
+        """Where the service below `prefix` is reached, without a last slash; empty where that is not known."""
+        return urljoin(self.public_url, prefix).rstrip("/") if self.public_url else ""
 
     def file_hashes_path(self) -> Path:
         """Where hashes of files are remembered."""

@@ -16,6 +16,7 @@ from swath_marketplace.domain.algorithms import AlgorithmVersion
 
 DATACITE_SCHEMA = "http://datacite.org/schema/kernel-4"
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}|\\^`]+")
+_ADDRESS = re.compile(r"https?://[^\s\"<>{}|\\^`\])]+")
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _SPDX_ID = re.compile(r"[A-Za-z0-9.+-]+")
 _MOST_AUTHORS = 50
@@ -206,6 +207,21 @@ def _text(value: str) -> str:
 
 def _texts(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list | tuple) else []
+
+
+def unnamed(references: object, text: str) -> list[str]:
+    """Those of `references` that `text` does not name already: by their DOI, by their address, or in the same words."""
+    named, words = _names(text), _words(text)
+    return [one for one in _texts(references) if not (_names(one) & named or _words(one) in words)]
+
+
+def _names(text: str) -> set[str]:
+    found = [*_DOI.findall(text), *_ADDRESS.findall(text)]
+    return {one.rstrip(".,;:)]*_").casefold() for one in found}
+
+
+def _words(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _dois(references: object) -> list[str]:

@@ -55,6 +55,29 @@ def of_notice(notice: Notice) -> Message:
 def body_of(message: Message) -> str:
     """The message in the standard form: ``type``, ``timestamp``, ``data``."""
     told = {"type": message.topic.type, "timestamp": iso(message.at), "data": dict(message.data)}
+    return _written(told)
+
+
+def led_here(body: str, service_url: str) -> str:
+    """`body` with addresses in place of its paths below this service, which say nothing to who reads them elsewhere.
+
+    Done when it is sent: what is kept knows nothing of the address that the service has meanwhile.
+
+    Parameters
+    ----------
+    service_url
+        Scheme, host and path of the service, without a last slash; empty where it does not know them.
+    """
+    if not service_url:
+        return body
+    told = json.loads(body)
+    for part in (told["data"].get("run"), told["data"].get("notice")):
+        if part and part.get("link"):
+            part["link"] = f"{service_url}/{part['link']}"
+    return _written(told)
+
+
+def _written(told: dict[str, Any]) -> str:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 

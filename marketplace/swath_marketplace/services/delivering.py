@@ -14,6 +14,7 @@ from datetime import timedelta
 from swath_marketplace.domain.breaks import Notice, NoticeKind
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import AddressRefused
+from swath_marketplace.domain.hook_messages import led_here
 from swath_marketplace.domain.hooks import (
     DISABLE_AFTER,
     STANDARD,
@@ -47,6 +48,11 @@ class Deliverer:
 
     Every message is sent at least once: whoever dies between the sending and the writing down is taken over from, and
     the receiver tells a double by its id.
+
+    Parameters
+    ----------
+    service_url
+        Where this service is reached from elsewhere, without a last slash; where it is not known, messages carry paths.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Deliverer:
         outgoing: Outgoing,
         secrets: HookSecrets,
         clock: Clock,
+        service_url: str = "",
         lease_seconds: float = 60.0,
         spread: Callable[[], float] = random.random,
     ) -> None:
@@ -63,6 +70,7 @@ class Deliverer:
         self._outgoing = outgoing
         self._secrets = secrets
         self._clock = clock
+        self._service_url = service_url
         # Longer than an exchange may take.
         self._lease = timedelta(seconds=lease_seconds)
         self._spread = spread
@@ -141,6 +149,8 @@ class Deliverer:
                 return
             if not self._store.write_body(delivery.id, holder=self.holder, body=body):
                 return
+        if webhook.form == STANDARD:
+            body = led_here(body, self._service_url)
         began = time.monotonic()
         answer, error = self._send(delivery, webhook, body)
         now = self._clock()

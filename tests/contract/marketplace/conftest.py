@@ -11,7 +11,7 @@ import pytest
 from swath_marketplace.executors.fake import FakeExecutor, finishing
 from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.store.database import Database
-from swath_marketplace.testing import PREFIX, World, make_world, write_environment
+from swath_marketplace.testing import PREFIX, World, begin_migrated, make_world, write_environment
 from swath_service.oauth import BrowserSessions, OAuthSettings
 
 
@@ -28,7 +28,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """The tables in it."""
-    database = Database(database_url)
+    database = Database(begin_migrated(database_url))
     database.migrate()
     yield database
     database.dispose()

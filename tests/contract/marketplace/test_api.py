@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.domain import errors
 from swath_marketplace.domain.runs import Stage
 from swath_marketplace.executors.fake import process_end, write_report
 from swath_marketplace.executors.protocol import Going
-from swath_marketplace.testing import PREFIX, World, notebook
+from swath_marketplace.testing import PREFIX, World, make_world, notebook
 from swath_service.errors import STATUSES as FAMILIES
 from swath_service.errors import SwathError
 
@@ -182,12 +183,20 @@ DOORS = [
 OPEN_DOORS = {("GET", "health"), ("GET", "receipts/keys")}
 
 
+@pytest.fixture(scope="module")
+def closed_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """An application for all whom it refuses: nothing becomes of their requests."""
+    world = make_world(tmp_path_factory.mktemp("closed"))
+    yield world.app()
+    world.made.database.dispose()
+
+
 @pytest.mark.parametrize(("method", "path"), DOORS)
 @pytest.mark.parametrize("headers", [{}, as_("nobody")], ids=["none", "unknown"])
-async def test_every_other_door_needs_one(
-    http: httpx.AsyncClient, method: str, path: str, headers: dict[str, str]
-) -> None:
-    answer = await http.request(method, path, headers=headers, json={} if method == "POST" else None)
+async def test_every_other_door_needs_one(closed_app: FastAPI, method: str, path: str, headers: dict[str, str]) -> None:
+    transport = httpx.ASGITransport(closed_app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://test{PREFIX}") as http:
+        answer = await http.request(method, path, headers=headers, json={} if method == "POST" else None)
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
 

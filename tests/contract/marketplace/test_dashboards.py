@@ -135,6 +135,9 @@ async def test_the_operator_sees_the_whole(http: httpx.AsyncClient, world: World
     page = await http.get("operator", headers=as_("olaf", "text/html"))
     assert page.status_code == 200
     assert "<svg" in page.text
+    for who, there in (("olaf", True), ("ada", False)):
+        page = await http.get("notices", headers=as_(who, "text/html"))
+        assert (">Operator</a>" in page.text) is there
     for who in ("ada", "bob"):
         for accept in ("application/json", "text/html"):
             assert (await http.get("operator", headers=as_(who, accept))).status_code == 403

@@ -235,6 +235,28 @@ def test_a_version_whose_environment_is_not_here_waits_for_it(archive: bytes, tm
     there.world.made.database.dispose()
 
 
+def test_the_page_tells_what_left_and_what_arrived(archive: bytes, there: Place) -> None:
+    for sent, stage in ((archive[:-100], "refused"), (archive, "done")):
+        assert there.bring(sent)["stage"] == stage
+    there.export()
+
+    def page(who: str) -> str:
+        return str(there.ask("GET", "account", who, headers={"Accept": "text/html"}).text)
+
+    mine = page("ada")
+    for words in (
+        "this is no ZIP file, or it was cut off",
+        "new; can be run",
+        "What stays in the archive",
+        ">Download<",
+    ):
+        assert words in mine, words
+    assert '<a href="/services/marketplace/account" aria-current="page">' in mine
+    others = page("bob")
+    assert "Nothing yet." in others
+    assert "double" not in others
+
+
 def test_a_number_that_is_taken_is_told_and_nothing_arrives(archive: bytes, there: Place) -> None:
     other = notebook("import swath\n\nswath.emit('double', {'value': 4 * n})")
     assert there.ask("POST", "algorithms", json={"notebook": other}).status_code == 201

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,6 @@ from swath_marketplace.run_folder import RunFolders
 from swath_marketplace.services.runs import RunRequest
 from swath_marketplace.store.assessments import AssessmentStore, key_of
 from swath_marketplace.store.breaks import BreakStore, NoticeStore
-from swath_marketplace.store.database import Database
 from swath_marketplace.store.rounds import RoundStore
 from swath_marketplace.testing import World, make_world, notebook, operator, service, user, write_environment
 from swath_quota.client import FakeQuotaClient
@@ -173,21 +171,9 @@ class Bench:
         self.settle()
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as the migrations make it; copied, which is quicker than migrating for each test."""
-    path = tmp_path_factory.mktemp("migrated") / "marketplace.sqlite"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.dispose()
-    return path
-
-
 @pytest.fixture
-def bench(tmp_path: Path, database_url: str, migrated: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, database_url: str) -> Iterator[Bench]:
     write_environment(tmp_path, python=sys.executable)
-    if database_url.startswith("sqlite"):
-        shutil.copy(migrated, tmp_path / "marketplace.sqlite")
     made = Bench(tmp_path, database_url)
     made.world.registry.publish(ADA, notebook(), version="1.0.0")
     yield made

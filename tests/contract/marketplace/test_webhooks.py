@@ -54,6 +54,7 @@ def a_world(data: Path, database_url: str, clock: Clock, **settings: Any) -> Wor
         clock=clock,
         slots_cpus=4,
         slots_memory_mb=8192,
+        SWATH_URL="https://swath.example.org:8000/",
         **{**LOOPBACK, **settings},
     )
 
@@ -115,7 +116,8 @@ async def test_a_run_is_told_of_signed_and_in_order(http: httpx.AsyncClient, wor
     assert types(receiver) == ["run.start", "run.output", "run.end"]
     for got in receiver.received:
         read = Verifier(told["secret"]).verify(got.body, got.headers)
-        assert (read["data"]["run"]["id"], read["data"]["run"]["link"]) == (run_id, f"runs/{run_id}")
+        link = f"https://swath.example.org:8000{PREFIX}runs/{run_id}"
+        assert (read["data"]["run"]["id"], read["data"]["run"]["link"]) == (run_id, link)
         with pytest.raises(WebhookVerificationError):
             Verifier(told["secret"]).verify(got.body + b" ", got.headers)
     output, end = (json.loads(got.body)["data"] for got in receiver.received[1:])

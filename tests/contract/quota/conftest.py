@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import make_url
 from swath_quota import services
 from swath_quota.api.app import make_app
 from swath_quota.catalogue import load_prices, load_tiers
@@ -104,9 +107,23 @@ def serve() -> object:
     return served
 
 
+@cache
+def _newest_sqlite() -> bytes:
+    """An empty database as the migrations make it."""
+    with tempfile.TemporaryDirectory(prefix="swath-newest-") as folder:
+        path = Path(folder) / "quota.sqlite"
+        engine = connect(f"sqlite:///{path}")
+        migrate(engine)
+        engine.dispose()
+        return path.read_bytes()
+
+
 @contextmanager
-def sql_books(url: str) -> Iterator[SqlBooks]:
-    """The books at `url`, at the newest schema."""
+def sql_books(url: str, *, begun: bool = False) -> Iterator[SqlBooks]:
+    """The books at `url`, at the newest schema; where `begun`, a SQLite file is copied with it instead of migrated."""
+    place = make_url(url)
+    if begun and place.get_backend_name() == "sqlite" and place.database:
+        Path(place.database).write_bytes(_newest_sqlite())
     engine = connect(url)
     try:
         migrate(engine)
@@ -127,7 +144,7 @@ def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Books]:
     if request.param == "memory":
         yield MemoryBooks()
         return
-    with sql_books(_database_url(request.param, request=request, folder=tmp_path)) as made:
+    with sql_books(_database_url(request.param, request=request, folder=tmp_path), begun=True) as made:
         yield made
 
 
@@ -160,7 +177,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
         books: Books = MemoryBooks()
         meters: MeterStore = MemoryMeters()
         if kind:
-            sql = stack.enter_context(sql_books(_database_url(kind, request=request, folder=tmp_path)))
+            url = _database_url(kind, request=request, folder=tmp_path)
+            sql = stack.enter_context(sql_books(url, begun=True))
             books, meters = sql, SqlMeters(sql.engine)
         quotes: QuoteStore = SqlQuotes(books.engine) if isinstance(books, SqlBooks) else MemoryQuotes()
         desk = Desk(books=books, tiers=load_tiers(), prices=load_prices(), clock=clock, meters=meters, quotes=quotes)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import httpx
 import pytest
+import swath_service.page_keys as page_keys
 from fastapi import APIRouter, Depends, Request
 from swath_service.actor import Actor
 from swath_service.app import create_app
@@ -47,7 +48,7 @@ async def http(known: Known) -> AsyncIterator[httpx.AsyncClient]:
         secret="word-of-the-service",
     )
     app = create_app(title="pages", version="0", prefix=PREFIX, identity=known, statuses={})
-    install_page_keys(app)
+    install_page_keys(app, prefix=PREFIX)
     install_rates(app, policies=policies_of({"api": RatePolicy(quota=30, window_seconds=60)}), prefix=PREFIX)
     router = APIRouter(prefix=PREFIX.rstrip("/"))
 
@@ -126,6 +127,54 @@ async def test_signing_out_ends_it(http: httpx.AsyncClient) -> None:
     key = await key_of(http)
     await http.post("logout")
     assert (await act(http, key)).status_code == 401
+
+
+async def renew(http: httpx.AsyncClient, key: str | None, secret: str = "s" * 43) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {key}", "Origin": "null", "cookie": ""}
+    return await http.post("page-key", headers=headers, json={"secret": secret})
+
+
+async def test_a_page_renews_its_key_by_what_only_it_knows(http: httpx.AsyncClient) -> None:
+    key = await key_of(http)
+    first = await renew(http, key)
+    assert first.headers["access-control-allow-origin"] == "*"
+    assert first.json()["seconds"] == 3600
+    # Its answer was lost, or its own key ended while the machine slept.
+    again = await renew(http, "swath-page-over")
+    assert len({key, first.json()["key"], again.json()["key"]}) == 3
+    for one in (key, first.json()["key"], again.json()["key"]):
+        assert (await act(http, one)).status_code == 200
+
+
+async def test_the_key_of_a_document_is_worth_nothing_after_its_exchange(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_keys, "GRACE_SECONDS", -1)
+    key = await key_of(http)
+    fresh = (await renew(http, key)).json()["key"]
+    assert (await act(http, key)).status_code == 401
+    assert (await renew(http, key, "t" * 43)).json()["code"] == "page-over"
+    assert (await act(http, fresh)).status_code == 200
+
+
+async def test_two_that_claim_one_page_get_nothing(http: httpx.AsyncClient) -> None:
+    key = await key_of(http)
+    fresh = (await renew(http, key)).json()["key"]
+    assert (await renew(http, fresh, "t" * 43)).status_code == 401
+    assert (await act(http, fresh)).status_code == 401
+    assert (await renew(http, fresh)).status_code == 401
+
+
+async def test_nothing_is_renewed_without_the_sign_in(http: httpx.AsyncClient, known: Known) -> None:
+    kept = [await key_of(http) for _ in range(2)]
+    await renew(http, kept[0])
+    assert (await renew(http, kept[1], "short")).status_code == 422
+    known.actors.clear()
+    assert (await renew(http, kept[0])).json()["code"] == "page-over"
+    known.actors["of-ada"] = Actor(name="ada")
+    await http.post("logout")
+    for key in kept:
+        assert (await renew(http, key)).status_code == 401
 
 
 async def test_the_hub_forgetting_its_person_ends_it(http: httpx.AsyncClient, known: Known) -> None:

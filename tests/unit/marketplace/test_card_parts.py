@@ -14,7 +14,7 @@ from swath_marketplace.api.markdown import to_html
 from swath_marketplace.api.plots import histogram, line
 from swath_marketplace.api.previews import preview_of
 from swath_marketplace.domain.changelog import section_of
-from swath_marketplace.domain.citing import Creator, creators_of, doi_of
+from swath_marketplace.domain.citing import Creator, creators_of, doi_of, unnamed
 from swath_marketplace.domain.externals import web_address
 from swath_marketplace.domain.runs import OutputFile, RunStatus
 from swath_marketplace.domain.statistics import Sample, spread_of, statistics_of, wilson
@@ -34,6 +34,19 @@ def sample(number: int, **more: object) -> Sample:
         **more,
     }
     return Sample(**made)  # type: ignore[arg-type]
+
+
+def test_a_reference_that_the_card_names_is_not_listed_again() -> None:
+    text = "## References\n\n- Xu (2006): NDWI. <https://doi.org/10.1080/01431160600589179>\n- A *Book*,\n  of 1999."
+    told = [
+        "Xu, doi:10.1080/01431160600589179",
+        "a  *book*, of 1999.",
+        "10.1080/014311606005891790",
+        "https://a.example/b",
+    ]
+    assert unnamed(told, text) == told[2:]
+    assert unnamed(told, "") == told
+    assert unnamed(None, text) == []
 
 
 def test_what_says_nothing_of_the_version_does_not_count() -> None:

@@ -17,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
+from swath_marketplace.bootstrap.settings import Settings
 from swath_marketplace.domain.addresses import OutgoingRules, is_public
 from swath_marketplace.domain.errors import AddressRefused
 from swath_marketplace.executors.outgoing import Outgoing, OutgoingFailed
@@ -143,6 +145,27 @@ def test_what_an_operator_allows() -> None:
         Outgoing(rules, resolve=lambda *_: ["10.9.8.7"]).check("https://in.example:9003/")
     with pytest.raises(ValueError, match="host bits"):
         OutgoingRules.of(networks="10.0.0.1/8", ports="443", allow_http=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NETWORKS", "10.0.0.1/8"), ("PORTS", "web"), ("AUTHORITIES", "ca.pem"), ("AUTHORITIES", "/nowhere/ca.pem")],
+)
+def test_what_an_operator_got_wrong_is_named_at_the_start(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"SWATH_MARKETPLACE_OUTGOING_{name}", value)
+    with pytest.raises(ValidationError, match=f"(?i)outgoing_{name}"):
+        Settings()
+
+
+def test_addresses_in_messages_follow_from_the_operators() -> None:
+    for told, expected in {
+        "https://swath.example.org": "https://swath.example.org/services/marketplace",
+        "http://127.0.0.1:8000/": "http://127.0.0.1:8000/services/marketplace",
+        "": "",
+    }.items():
+        assert Settings(SWATH_URL=told).service_url("/services/marketplace/") == expected  # type: ignore[call-arg]
 
 
 def test_a_name_that_leads_elsewhere_a_moment_later_gains_nothing() -> None:

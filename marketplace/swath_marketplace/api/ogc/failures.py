@@ -72,7 +72,7 @@ def exception(request: Request, error: SwathError) -> Response:
     status = _status(error)
     log.log(logging.ERROR if status >= 500 else logging.INFO, "%s %s: %s", status, error.code, error.message)
     if wants_html(request) and status < 500:
-        page = render_error(request, error, prefix=context_of(request).shapes.base, viewer="")
+        page = render_error(request, error, prefix=context_of(request).shapes.base, viewer=None)
         page.status_code = status
         return page
     body = {

@@ -42,7 +42,7 @@ def page(
         request,
         "ogc.html",
         prefix=services.shapes.base,
-        viewer=actor.name,
+        viewer=actor,
         status=status,
         title=title,
         document=document,

@@ -51,17 +51,6 @@ it in the log. Lists take `limit` and `cursor`; the next page is at `links.next`
 Amounts are integers of thousandths of a credit; times are ISO 8601 in UTC."""
 
 
-def install_openapi(app: FastAPI, base: str) -> None:
-    """Let `app` tell of its doors under `base`; made at the first question."""
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app, base)
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]
-
-
 def key_of(method: str, path: str, base: str) -> str:
     """What a door is known by in a table: ``GET runs/{run_id}``."""
     return f"{method.upper()} {path.removeprefix(base).lstrip('/')}"
@@ -74,7 +63,8 @@ def recorded() -> Mapping[str, Any]:
     return told
 
 
-def _document(app: FastAPI, base: str) -> dict[str, Any]:
+def make_document(app: FastAPI, base: str) -> dict[str, Any]:
+    """The document of `app`, whose doors stand under `base`."""
     with warnings.catch_warnings():
         # One handler answers GET and HEAD; both get names of their own below.
         warnings.filterwarnings("ignore", message="Duplicate Operation ID")

@@ -1,7 +1,12 @@
 // What this page was told, and the way to its service: the key goes in a header, no cookie is sent or wanted.
 
+import { beginWith, current, renewed } from "./keys.js";
+import { showSignedOut } from "./signed-out.js";
+
 /** @type {{base: string, key: string, viewer: string, assets: Record<string, string>}} */
 export const page = JSON.parse(document.getElementById("page")?.textContent ?? "{}");
+
+beginWith(page, showSignedOut);
 
 /** A refusal of the service, as its problem document tells it. */
 export class Refused extends Error {
@@ -15,9 +20,9 @@ export class Refused extends Error {
   }
 }
 
-/** Headers with the key of this page. */
+/** Headers with the key of this page; whoever copies them later copies the key of then. */
 export function authority(headers = {}) {
-  return { Authorization: `Bearer ${page.key}`, ...headers };
+  return { get Authorization() { return `Bearer ${current()}`; }, ...headers };
 }
 
 /** The address of `path` below the service; a whole path stays as it is. */
@@ -26,11 +31,24 @@ export function address(path) {
 }
 
 /**
- * One request to the service.
+ * One request to the service; a key that ended meanwhile, such as while the machine slept, is renewed for it.
  * @throws {Refused} with what the service says is wrong.
  */
-export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
-  const answer = await fetch(address(path), {
+export async function ask(path, options = {}) {
+  let answer = await sent(path, options);
+  if (answer.status === 401 && await renewed()) answer = await sent(path, options);
+  if (answer.ok) return answer;
+  let problem = {};
+  try {
+    problem = await answer.json();
+  } catch {
+    // Not a problem document: the status has to do.
+  }
+  throw new Refused(answer.status, problem);
+}
+
+function sent(path, { method = "GET", body, headers = {}, signal }) {
+  return fetch(address(path), {
     method,
     signal,
     credentials: "omit",
@@ -42,14 +60,6 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
     }),
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  if (answer.ok) return answer;
-  let problem = {};
-  try {
-    problem = await answer.json();
-  } catch {
-    // Not a problem document: the status has to do.
-  }
-  throw new Refused(answer.status, problem);
 }
 
 /** The JSON that the service answers. */
@@ -60,6 +70,7 @@ export async function askJson(path, options) {
 
 /** What to tell a person of an error. */
 export function told(error) {
+  if (error instanceof Refused && error.status === 401) return "Your sign-in is over";
   if (error instanceof Refused) return error.mend ? `${error.message}. ${error.mend}` : error.message;
   if (error instanceof TypeError) return "The service does not answer. Look at your connection, then try again.";
   return String(error?.message ?? error);

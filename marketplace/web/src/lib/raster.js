@@ -6,6 +6,7 @@ import ImageSource from "ol/source/Image.js";
 import { get as projectionOf } from "ol/proj.js";
 import { getIntersection, getWidth, getHeight, isEmpty } from "ol/extent.js";
 import { address, authority } from "./page.js";
+import { ready } from "./keys.js";
 import { paint, stretch } from "./colours.js";
 
 const MOST_PIXELS = 1600;
@@ -65,6 +66,7 @@ async function read(tiff, seen, { extent, size, bands, pixels }) {
   ];
   const width = Math.min(size[0], right - left);
   const height = Math.min(size[1], bottom - top);
+  await ready();
   const values = await tiff.readRasters({ bbox: whole, width, height, samples: bands, fillValue: NaN });
   return { bands: bands.map((_, index) => values[index]), width, height, extent: whole };
 }

@@ -4,6 +4,7 @@ import { page, ask, askJson, address, told, Refused } from "../lib/page.js";
 import { el, fill } from "../lib/dom.js";
 import { NOTHING, answerOf } from "../lib/answers.js";
 import { attachPlace } from "../lib/places.js";
+import { openAgainBy } from "../lib/signed-out.js";
 import { copyFrom } from "../lib/copying.js";
 import { credits, duration } from "../lib/money.js";
 
@@ -15,6 +16,8 @@ const budget = document.getElementById("budget");
 const fields = [...form.querySelectorAll("[data-control]")];
 const touched = new Set();
 const PAUSE = 350;
+// It goes through a sign-in, which writes it into another address once more, and no address may have more than 16 kB.
+const MOST_HREF = 5000;
 
 for (const place of fields) {
   const ends = place.querySelector("[data-ends]");
@@ -197,12 +200,23 @@ function showRefusal(error) {
   first?.focus();
 }
 
+function filled() {
+  const there = new URL(page.share, document.baseURI);
+  there.searchParams.set("parameters", JSON.stringify(answers()));
+  return there;
+}
+
+openAgainBy(() => {
+  const there = filled();
+  if (budget.value !== "") there.searchParams.set("budget", budget.value);
+  if (there.href.length <= MOST_HREF) return { href: there.href, words: "It opens this form there, with your answers filled in." };
+  return { href: page.share, words: "It opens this form there. Your answers are too long to go along: copy them from here." };
+});
+
 const dialog = document.getElementById("share-dialog");
 const link = document.getElementById("share-link");
 document.getElementById("share").addEventListener("click", () => {
-  const there = new URL(page.share, document.baseURI);
-  there.searchParams.set("parameters", JSON.stringify(answers()));
-  link.value = there.href;
+  link.value = filled().href;
   dialog.showModal();
   link.select();
 });

@@ -44,7 +44,8 @@ async function watch() {
   try {
     await follow(`${page.run}/events`, happened, { onState: connection });
   } catch (error) {
-    if (!page.terminal) fill(at("told"), el("p", { class: "notice bad" }, told(error)));
+    // Who is signed out is told above.
+    if (!page.terminal && error.status !== 401) fill(at("told"), el("p", { class: "notice bad" }, told(error)));
   }
   clearInterval(queue);
   if (log.childNodes.length === 0) print("It printed nothing.", "note");
