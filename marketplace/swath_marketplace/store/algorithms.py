@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -144,6 +144,16 @@ class AlgorithmStore:
             rows = connection.execute(query.limit(limit)).all()
             versions = self._versions(connection, [row.id for row in rows])
         return [_algorithm(row, versions[row.id]) for row in rows], total
+
+    def each(self, *, at_once: int = 200) -> Iterator[Algorithm]:
+        """Every algorithm that has a version to offer, latest changed first, read `at_once` at a time."""
+        after: Place | None = None
+        while True:
+            page, _ = self.list(limit=at_once, after=after)
+            yield from page
+            if len(page) < at_once:
+                return
+            after = (page[-1].updated_at, page[-1].id)
 
     def needed_builds(self) -> Mapping[tuple[str, str], int]:
         """Name and lock of each environment that versions which can be called, or runs that are not over, stand on.
