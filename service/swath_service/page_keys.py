@@ -51,6 +51,11 @@ _EXPOSED = (
     "X-Request-Id",
     "Retry-After",
     "Preference-Applied",
+    "Idempotency-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Repr-Digest",
+    "WWW-Authenticate",
     "Link",
 )
 

@@ -192,11 +192,7 @@ def notices(
     """
     api = session.connection()
     if read is not None:
-        ids = (
-            [one["id"] for one in benchmarks.notices(api, unread=True, limit=200)["notices"]]
-            if read == "all"
-            else [read]
-        )
+        ids = benchmarks.unread_ids(api) if read == "all" else [read]
         if not all(str(one).isalnum() for one in ids):
             raise Invalid("a notice's id is letters and digits", code="bad-notice", mend="see `swath notices --json`")
         done = [benchmarks.read(api, one) for one in ids]

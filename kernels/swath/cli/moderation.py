@@ -125,7 +125,7 @@ def report(
 
 def reports(
     box: Annotated[Box, typer.Option(help="Yours, about what is yours, or the operators' queue.")] = Box.MINE,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List your reports and their answers."""

@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 def runs(
     status: Annotated[Status | None, typer.Option(help="Only those of this status.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many, the newest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List your runs."""

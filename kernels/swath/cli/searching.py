@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from swath.cli.output import AsJson, print_json, print_table, remark
-from swath.client import algorithms as catalogue
-from swath.client import session
-from swath.client.algorithms import Algorithms
+from swath.client import api
+from swath.client.algorithms import COLUMNS, Algorithms
 
 _SHOWN = 12
 
@@ -37,28 +36,29 @@ def search(
 
     Of several values of one option one has to fit; of several options all.
     """
-    narrowed: dict[str, str | Sequence[str] | None] = {
-        "level": level,
-        "collection": collection,
-        "band": band,
-        "licence": licence,
-        "price": price,
-        "environment": environment,
-        "author": author,
-        "platform": platform,
-        "kind": kind,
-        "sort": sort,
-        "cursor": cursor,
-    }
-    found = catalogue.find(session.connection(), query, limit=limit, narrowed=narrowed)
+    found = api.algorithms(
+        query,
+        limit=limit,
+        level=level,
+        collection=collection,
+        band=band,
+        licence=licence,
+        price=price,
+        environment=environment,
+        author=author,
+        platform=platform,
+        kind=kind,
+        sort=sort,
+        cursor=cursor,
+    )
     if as_json:
         told: dict[str, Any] = {"algorithms": [dict(one) for one in found], "total": found.total}
         print_json(
-            {**told, "facets": found.facets, "cursor": found.cursor, "hints": [dict(one) for one in found.hints]}
+            {**told, "facets": found.facets, "next_cursor": found.cursor, "hints": [dict(one) for one in found.hints]}
         )
         return
     if found:
-        print_table(catalogue.COLUMNS, found.rows())
+        print_table(COLUMNS, found.rows())
     else:
         remark("no algorithms found")
         for hint in found.hints:

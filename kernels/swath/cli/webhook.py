@@ -107,7 +107,7 @@ def ping(webhook_id: Id, as_json: AsJson = False) -> None:
 @webhook.command()
 def deliveries(
     webhook_id: Id,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 20,
     again: Annotated[str | None, typer.Option(metavar="MESSAGE", help="Send this one again first.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -222,7 +222,6 @@ def find(
     *,
     owner: str | None = None,
     limit: int = 50,
-    offset: int = 0,
     narrowed: Mapping[str, str | Sequence[str] | None] | None = None,
 ) -> Algorithms:
     """Algorithms that are found by the words of `query`.
@@ -233,7 +232,7 @@ def find(
         What the server knows of: ``level``, ``collection``, ``band``, ``licence``, ``price``, ``environment``,
         ``author``, ``platform``, ``kind``, ``sort``, ``cursor``. Of several values one has to fit.
     """
-    params = {"q": query or None, "owner": owner, "limit": limit, "offset": offset or None}
+    params = {"q": query or None, "owner": owner, "limit": limit}
     told = api.json("GET", f"{MARKETPLACE}/algorithms", params={**params, **(narrowed or {})})
     found = told.get("algorithms", told.get("items", [])) if isinstance(told, Mapping) else told
     whole = told if isinstance(told, Mapping) else {}
@@ -241,7 +240,7 @@ def find(
         [one for one in found if isinstance(one, Mapping)],
         total=whole.get("total"),
         facets=whole.get("facets"),
-        cursor=whole.get("cursor"),
+        cursor=whole.get("next_cursor"),
         hints=whole.get("hints") or (),
     )
 

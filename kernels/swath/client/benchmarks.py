@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from swath.client import lists
 from swath.client.algorithms import Reference
 from swath.client.errors import WaitTimeout
 from swath.client.http import MARKETPLACE, Api, segment
@@ -68,6 +69,12 @@ def notices(api: Api, *, unread: bool = False, limit: int = 50) -> dict[str, Any
     params = {"unread": "true" if unread else None, "limit": limit}
     told: dict[str, Any] = api.json("GET", f"{MARKETPLACE}/notices", params=params)
     return told
+
+
+def unread_ids(api: Api) -> list[str]:
+    """The ids of all notices that the caller has not read."""
+    found = lists.items(api, f"{MARKETPLACE}/notices", "notices", params={"unread": "true"})
+    return [str(one["id"]) for one in found]
 
 
 def read(api: Api, notice_id: str) -> dict[str, Any]:

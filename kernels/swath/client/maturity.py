@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from swath.client import lists
 from swath.client.algorithms import Reference
 from swath.client.http import Api
 
 RESULT_COLUMNS = ("level", "criterion", "met", "found")
 MISSING_COLUMNS = ("level", "criterion", "found", "mend")
 HISTORY_COLUMNS = ("no.", "at", "because of", "meets", "criteria", "not met")
-_PAGE = 200
 
 
 def read(api: Api, reference: Reference) -> dict[str, Any]:
@@ -25,16 +25,9 @@ def read(api: Api, reference: Reference) -> dict[str, Any]:
     return told
 
 
-def history(api: Api, reference: Reference, *, limit: int = _PAGE) -> list[dict[str, Any]]:
+def history(api: Api, reference: Reference, *, limit: int = 200) -> list[dict[str, Any]]:
     """The assessments of a version, newest first, `limit` at most."""
-    found: list[dict[str, Any]] = []
-    offset: int | None = 0
-    while offset is not None and len(found) < limit:
-        asked = {"limit": min(_PAGE, limit - len(found)), "offset": offset}
-        told = api.json("GET", f"{reference.version_path}/assessments", params=asked)
-        found += [one for one in told.get("assessments") or () if isinstance(one, dict)]
-        offset = told.get("next_offset")
-    return found
+    return lists.items(api, f"{reference.version_path}/assessments", "assessments", limit=limit)
 
 
 def review(api: Api, reference: Reference, *, kind: str, verdict: str, text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from swath.client import lists
 from swath.client.algorithms import Reference
 from swath.client.http import MARKETPLACE, Api, segment
 
@@ -44,8 +45,7 @@ def report(api: Api, algorithm: str, *, kind: str, text: str, review: int | None
 
 def reports(api: Api, *, box: str, limit: int) -> list[dict[str, Any]]:
     """Reports: ``mine``, ``about`` what is mine, or the operators' ``queue``."""
-    told = api.json("GET", f"{MARKETPLACE}/reports", params={"box": box, "limit": limit})
-    return [one for one in told.get("reports") or () if isinstance(one, dict)]
+    return lists.items(api, f"{MARKETPLACE}/reports", "reports", limit=limit, params={"box": box})
 
 
 def answer(api: Api, report_id: str, *, state: str, text: str) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import overload
 
+from swath.client import lists
 from swath.client.errors import Invalid
 from swath.client.http import MARKETPLACE, Api, segment
 from swath.client.run import Run
@@ -45,6 +46,5 @@ def get_run(api: Api, run_id: str) -> Run:
 
 def list_runs(api: Api, *, status: str | None = None, limit: int = 20) -> Runs:
     """The caller's runs, newest first."""
-    told = api.json("GET", f"{MARKETPLACE}/runs", params={"status": status, "limit": limit})
-    found = told.get("runs", []) if isinstance(told, Mapping) else told
-    return Runs([Run(api, one) for one in found if isinstance(one, Mapping)])
+    found = lists.items(api, f"{MARKETPLACE}/runs", "runs", limit=limit, params={"status": status})
+    return Runs([Run(api, one) for one in found])

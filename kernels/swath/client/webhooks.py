@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from swath.client import lists
 from swath.client.errors import Invalid, WaitTimeout
 from swath.client.http import MARKETPLACE, Api, segment
 from swath.display import clean, html_facts, time_text
@@ -95,8 +96,7 @@ class Webhook:
 
     def deliveries(self, *, limit: int = 20) -> list[dict[str, Any]]:
         """What was sent and is to be, the latest first."""
-        told = self._api.json("GET", f"{self._path}/deliveries", params={"limit": limit})
-        return list(told["deliveries"])
+        return lists.items(self._api, f"{self._path}/deliveries", "deliveries", limit=limit)
 
     def delivery(self, delivery_id: str) -> dict[str, Any]:
         """One message: its body, and each try."""

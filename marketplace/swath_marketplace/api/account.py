@@ -14,8 +14,9 @@ from swath.contract.receipts import MEDIA_TYPE
 from swath_service.errors import Invalid, TooLarge
 from swath_service.kept_files import KeptFile
 
-from swath_marketplace.api.context import Caller, Context, Limit, Offset, RunId, Services
+from swath_marketplace.api.context import Caller, Context, RunId, Services
 from swath_marketplace.api.downloads import download_of
+from swath_marketplace.api.paging import AT_AND_ID, Page, Paging
 from swath_marketplace.api.reproductions import Key, ReproduceBody, shaped
 from swath_marketplace.domain.account_work import AccountWork, WorkKind, WorkStage
 from swath_marketplace.domain.clock import iso
@@ -41,11 +42,9 @@ def export(response: Response, actor: Caller, services: Services) -> dict[str, A
 
 
 @router.get("/account/exports")
-def exports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
+def exports(actor: Caller, services: Services, *, page: Page) -> dict[str, Any]:
     """Your exports, the latest first."""
-    found, total = services.exits.accounts.list(actor, WorkKind.EXPORT, limit=limit, offset=offset)
-    items = [_work(one, services) for one in found]
-    return services.shapes.page("exports", items, total=total, limit=limit, offset=offset)
+    return _page(actor, services, page, kind=WorkKind.EXPORT)
 
 
 @router.get("/account/exports/{work_id}")
@@ -104,11 +103,9 @@ async def bring(request: Request, response: Response, actor: Caller, services: S
 
 
 @router.get("/account/imports")
-def imports(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
+def imports(actor: Caller, services: Services, *, page: Page) -> dict[str, Any]:
     """Your imports, the latest first."""
-    found, total = services.exits.accounts.list(actor, WorkKind.IMPORT, limit=limit, offset=offset)
-    items = [_work(one, services) for one in found]
-    return services.shapes.page("imports", items, total=total, limit=limit, offset=offset)
+    return _page(actor, services, page, kind=WorkKind.IMPORT)
 
 
 @router.get("/account/imports/{work_id}")
@@ -118,11 +115,18 @@ def one_import(work_id: WorkId, actor: Caller, services: Services) -> dict[str, 
 
 
 @router.get("/imported-runs")
-def imported_runs(actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0) -> dict[str, Any]:
+def imported_runs(actor: Caller, services: Services, *, page: Page) -> dict[str, Any]:
     """The runs that you brought in from elsewhere, the latest made first. They are read-only, and cost nothing here."""
-    found, total = services.exits.foreign.list(actor, limit=limit, offset=offset)
-    items = [_run(one, services) for one in found]
-    return services.shapes.page("runs", items, total=total, limit=limit, offset=offset)
+    found, total = services.exits.foreign.list(
+        actor, limit=page.asked, offset=page.offset, after=page.after(*AT_AND_ID)
+    )
+    return page.answer(
+        "runs",
+        found,
+        total=total,
+        shape=lambda one: _run(one, services),
+        place=lambda one: (one.document.created_at, one.id),
+    )
 
 
 @router.get("/imported-runs/{run_id}")
@@ -189,6 +193,19 @@ def provenance(owner: str, name: str, version: str, *, actor: Caller, services: 
         "runnable_here": services.exits.foreign.environment_of(found),
         "from": [_foreign(one) for one in told],
     }
+
+
+def _page(actor: Any, services: Context, page: Paging, *, kind: WorkKind) -> dict[str, Any]:
+    found, total = services.exits.accounts.list(
+        actor, kind, limit=page.asked, offset=page.offset, after=page.after(*AT_AND_ID)
+    )
+    return page.answer(
+        f"{kind.value}s",
+        found,
+        total=total,
+        shape=lambda one: _work(one, services),
+        place=lambda one: (one.asked_at, one.id),
+    )
 
 
 async def _received(request: Request, actor: Any, services: Context) -> tuple[str, str, int]:

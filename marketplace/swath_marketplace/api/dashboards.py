@@ -45,8 +45,8 @@ def author_shape(told: AuthorDashboard) -> dict[str, Any]:
     """An author's dashboard as JSON."""
     return {
         "author": told.author,
-        "since": iso(told.since),
-        "until": iso(told.until),
+        "since": iso(told.period.since),
+        "until": iso(told.period.until),
         "algorithms": [_desk(one) for one in told.algorithms],
         "reports": [report_shape(one) for one in told.reports],
         "open_reports": told.open_reports,
@@ -121,8 +121,8 @@ def operator_shape(told: OperatorDashboard) -> dict[str, Any]:
     """The operator's dashboard as JSON."""
     capacity, storage = told.capacity, told.storage
     return {
-        "since": iso(told.since),
-        "until": iso(told.until),
+        "since": iso(told.period.since),
+        "until": iso(told.period.until),
         "queue": {
             "runs": told.waiting_runs,
             "callers": told.waiting_callers,

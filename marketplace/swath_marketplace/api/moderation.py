@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from swath_marketplace.api.algorithms import Name, Owner, Version
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paging import Page, int_of
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.moderation import Act, Running
 
@@ -70,13 +71,13 @@ def acts(
     services: Services,
     *,
     algorithm: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: Page,
 ) -> dict[str, Any]:
     """What was hidden, shown again, revoked and answered, the latest first: operators see all, authors their own."""
-    found, total = services.moderation.acts.acts(actor, path=algorithm, limit=limit, offset=offset)
-    items = [act_shape(one) for one in found]
-    return services.shapes.page("acts", items, total=total, limit=limit, offset=offset)
+    found, total = services.moderation.acts.acts(
+        actor, path=algorithm, limit=page.asked, offset=page.offset, before=int_of(page.after(int))
+    )
+    return page.answer("acts", found, total=total, shape=act_shape, place=lambda one: (one.sequence,))
 
 
 def act_shape(act: Act) -> dict[str, Any]:

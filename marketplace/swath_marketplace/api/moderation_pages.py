@@ -172,8 +172,8 @@ def report_page(request: Request, actor: Actor, services: Context, report_id: st
 
 def reports_page(request: Request, actor: Actor, services: Context) -> Response:
     """One's own reports, and those about what is one's own."""
-    mine, _ = services.moderation.reports.list(actor, box=Box.MINE, limit=100, offset=0)
-    about, _ = services.moderation.reports.list(actor, box=Box.ABOUT, limit=100, offset=0)
+    mine, _ = services.moderation.reports.list(actor, box=Box.MINE, limit=100)
+    about, _ = services.moderation.reports.list(actor, box=Box.ABOUT, limit=100)
     boxes = [("Your reports", mine), ("About what is yours", about)]
     return render(request, "reports.html", prefix=services.shapes.base, viewer=actor, boxes=boxes)
 
@@ -219,8 +219,8 @@ def operator_page(request: Request, actor: Actor, services: Context, *, days: in
 def _charts(told: AuthorDashboard, desk: AlgorithmDesk) -> dict[str, Any]:
     runs = {day: tally.runs for day, tally in desk.use.days.items()}
     paid = {day: one.millicredits for day, one in desk.use.income.items()}
-    drawn = every_day(runs, first=told.first_day, last=told.last_day)
-    earned = every_day(paid, first=told.first_day, last=told.last_day)
+    drawn = every_day(runs, first=told.period.first_day, last=told.period.last_day)
+    earned = every_day(paid, first=told.period.first_day, last=told.period.last_day)
     title = f"Runs of {desk.algorithm.name} by others"
     return {
         "runs_chart": bars(drawn, title=title),
@@ -234,8 +234,8 @@ def _charts(told: AuthorDashboard, desk: AlgorithmDesk) -> dict[str, Any]:
 def _spend(told: OperatorDashboard) -> dict[str, Any]:
     cost = {one.day: one.millicredits for one in told.spend}
     ended = {one.day: one.tally.runs for one in told.spend}
-    drawn = every_day(cost, first=told.first_day, last=told.last_day)
-    counted = every_day(ended, first=told.first_day, last=told.last_day)
+    drawn = every_day(cost, first=told.period.first_day, last=told.period.last_day)
+    counted = every_day(ended, first=told.period.first_day, last=told.period.last_day)
     return {
         "chart": bars(drawn, title="Credits spent on runs", text=credits_text),
         "text": summary(drawn, text=credits_text),

@@ -97,7 +97,7 @@ class Paging:
         return f"{self.path}?{urlencode(sorted(self.query))}"
 
     def _href(self, cursor: str) -> str:
-        return f"{self.path}?{urlencode([*self.query, ('limit', str(self.limit)), ('cursor', cursor)])}"
+        return _href(self.path, self.query, limit=self.limit, cursor=cursor)
 
 
 def _paging(
@@ -121,10 +121,24 @@ def _paging(
             mend=mend,
             findings=[{"field": "offset", "message": message, "mend": mend}],
         )
+    path, query = _list_of(request)
+    return Paging(limit=limit, offset=offset, cursor=cursor, path=path, query=query, response=response)
+
+
+def next_page(request: Request, *, limit: int, cursor: str) -> str:
+    """Where the page after the one that `request` asks for is."""
+    path, query = _list_of(request)
+    return _href(path, query, limit=limit, cursor=cursor)
+
+
+def _list_of(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
     query = tuple((name, value) for name, value in request.query_params.multi_items() if name not in _OURS)
     raw: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode()
-    path = raw.partition(b"?")[0].decode("latin-1")
-    return Paging(limit=limit, offset=offset, cursor=cursor, path=path, query=query, response=response)
+    return raw.partition(b"?")[0].decode("latin-1"), query
+
+
+def _href(path: str, query: Sequence[tuple[str, str]], *, limit: int, cursor: str) -> str:
+    return f"{path}?{urlencode([*query, ('limit', str(limit)), ('cursor', cursor)])}"
 
 
 def int_of(place: Place | None) -> int | None:

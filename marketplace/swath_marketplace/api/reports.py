@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from swath_service.pages import wants_html
 
 from swath_marketplace.api.algorithms import Name, Owner, Version
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Services
 from swath_marketplace.api.maturity import reply_shape
 from swath_marketplace.api.moderation import ActBody, act_shape
 from swath_marketplace.api.moderation_pages import report_page, reports_page
+from swath_marketplace.api.paging import AT_AND_ID, Page
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.reports import LEAST_CHARACTERS, MOST_CHARACTERS, ReportKind, ReportState
 from swath_marketplace.services.reports import Box, ReportView
@@ -74,15 +75,17 @@ def reports(
     *,
     box: Box = Box.MINE,
     state: Annotated[ReportState | None, Query()] = None,
-    limit: Limit = 50,
-    offset: Offset = 0,
+    page: Page,
 ) -> dict[str, Any] | Response:
     """Reports that you made (`mine`), about what is yours (`about`), or everybody's (`queue`, for operators)."""
     if wants_html(request):
         return reports_page(request, actor, services)
-    found, total = services.moderation.reports.list(actor, box=box, state=state, limit=limit, offset=offset)
-    items = [report_shape(one) for one in found]
-    return services.shapes.page("reports", items, total=total, limit=limit, offset=offset)
+    found, total = services.moderation.reports.list(
+        actor, box=box, state=state, limit=page.asked, offset=page.offset, after=page.after(*AT_AND_ID)
+    )
+    return page.answer(
+        "reports", found, total=total, shape=report_shape, place=lambda one: (one.report.at, one.report.id)
+    )
 
 
 @router.get("/reports/{report_id}", response_model=dict[str, Any])

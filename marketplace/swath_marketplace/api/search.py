@@ -16,6 +16,7 @@ from swath_service.pages import wants_html
 
 from swath_marketplace.api.catalogue import Catalogue
 from swath_marketplace.api.context import Caller, Context, Services
+from swath_marketplace.api.paging import next_page
 from swath_marketplace.api.rendering import render, render_error
 from swath_marketplace.api.search_shapes import answer_of
 from swath_marketplace.domain.search_request import SearchRequest, read_request
@@ -49,7 +50,9 @@ class SearchParameters:
     ] = ""
     limit: Annotated[str, Query(description="Most entries of a page, 1 to 200.")] = "50"
     offset: Annotated[str, Query(description="Entries to pass over; a cursor is better.")] = "0"
-    cursor: Annotated[str, Query(description="Of the page before; it begins where that ended.")] = ""
+    cursor: Annotated[
+        str, Query(description="Where a page begins: `next_cursor` of the one before. Not with `offset`.")
+    ] = ""
 
 
 @router.get("/algorithms")
@@ -66,7 +69,10 @@ def search(request: Request, actor: Caller, services: Services, _: Annotated[Sea
     if _unchanged(request, tag):
         return Response(status_code=304, headers=headers)
     answer = services.searches.find(actor, asked)
-    return JSONResponse(answer_of(answer, asked, base=services.shapes.base), headers=headers)
+    following = next_page(request, limit=asked.limit, cursor=answer.cursor) if answer.cursor else None
+    if following:
+        headers["Link"] = f'<{following}>; rel="next"'
+    return JSONResponse(answer_of(answer, asked, base=services.shapes.base, following=following), headers=headers)
 
 
 def catalogue_page(request: Request, actor: Actor, services: Context) -> Response:

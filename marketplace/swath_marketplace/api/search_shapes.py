@@ -13,13 +13,15 @@ from swath_marketplace.domain.searching import Entry, Facet
 from swath_marketplace.services.searching import Answer, Hint
 
 
-def answer_of(answer: Answer, asked: SearchRequest, *, base: str) -> dict[str, Any]:
+def answer_of(answer: Answer, asked: SearchRequest, *, base: str, following: str | None) -> dict[str, Any]:
     """A page of what was found.
 
-    `next_offset` and `cursor` are where the following page begins, null at the end; the cursor stays right while others
-    publish.
+    Parameters
+    ----------
+    following
+        Where the next page is.
     """
-    end = asked.offset + len(answer.entries)
+    by_offset = asked.after is None
     return {
         "algorithms": [entry_of(entry, base=base) for entry in answer.entries],
         "total": answer.total,
@@ -27,9 +29,10 @@ def answer_of(answer: Answer, asked: SearchRequest, *, base: str) -> dict[str, A
         "facets": {facet.value: [_count(one) for one in ordered(facet, answer.facets)] for facet in Facet},
         "hints": [_hint(hint) for hint in answer.hints],
         "limit": asked.limit,
-        "offset": asked.offset,
-        "next_offset": end if answer.cursor and asked.after is None else None,
-        "cursor": answer.cursor,
+        "offset": asked.offset if by_offset else None,
+        "next_offset": asked.offset + asked.limit if by_offset and following else None,
+        "next_cursor": answer.cursor,
+        "links": {"next": following},
     }
 
 

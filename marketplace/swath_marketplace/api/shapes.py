@@ -206,17 +206,6 @@ class Shapes:
         """Where a run's receipt is."""
         return f"{self._base}/runs/{run_id}/receipt"
 
-    def page(self, name: str, items: list[dict[str, Any]], *, total: int, limit: int, offset: int) -> dict[str, Any]:
-        """A page of a list; `next_offset` is where the following page begins, null at the end."""
-        end = offset + len(items)
-        return {
-            name: items,
-            "total": total,
-            "limit": limit,
-            "offset": offset,
-            "next_offset": end if end < total else None,
-        }
-
     def _algorithm_path(self, owner: str, name: str) -> str:
         return f"{self._base}/algorithms/{quote(owner, safe='')}/{name}"
 

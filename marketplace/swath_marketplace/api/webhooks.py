@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 from swath_service.errors import Invalid
 
-from swath_marketplace.api.context import Caller, Limit, Offset, Services
+from swath_marketplace.api.context import Caller, Services
+from swath_marketplace.api.paging import Page
 from swath_marketplace.domain.clock import iso
 from swath_marketplace.domain.hooks import CHOICES, Attempt, Delivery, Topic, Webhook
 from swath_marketplace.services.webhooks import WebhookRequest
@@ -136,13 +137,18 @@ def test(webhook_id: WebhookId, response: Response, actor: Caller, services: Ser
 
 
 @router.get("/webhooks/{webhook_id}/deliveries")
-def deliveries(
-    webhook_id: WebhookId, actor: Caller, services: Services, *, limit: Limit = 50, offset: Offset = 0
-) -> dict[str, Any]:
+def deliveries(webhook_id: WebhookId, actor: Caller, services: Services, *, page: Page) -> dict[str, Any]:
     """What was sent and is to be, the latest first; kept for 30 days."""
-    found, total = services.webhooks.deliveries(actor, webhook_id, limit=limit, offset=offset)
-    items = [_delivery(services, one) for one in found]
-    return services.shapes.page("deliveries", items, total=total, limit=limit, offset=offset)
+    found, total = services.webhooks.deliveries(
+        actor, webhook_id, limit=page.asked, offset=page.offset, after=page.after(datetime, int, str)
+    )
+    return page.answer(
+        "deliveries",
+        found,
+        total=total,
+        shape=lambda one: _delivery(services, one),
+        place=lambda one: (one.at, one.position, one.id),
+    )
 
 
 @router.get("/webhooks/{webhook_id}/deliveries/{delivery_id}")

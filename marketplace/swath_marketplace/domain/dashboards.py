@@ -25,24 +25,6 @@ LEAST_RUNS = 5
 MOST_DAYS_DRAWN = 92
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """The time that a dashboard tells of."""
-
-    since: datetime
-    until: datetime
-
-    @property
-    def first_day(self) -> date:
-        """The first day that is told of."""
-        return self.since.date()
-
-    @property
-    def last_day(self) -> date:
-        """Today."""
-        return self.until.date()
-
-
 def class_told(head: str | None) -> str | None:
     """The class of an exception as an author may see it: what stands before the first colon of its message."""
     if not head:
@@ -54,6 +36,30 @@ def cell_told(cell: object) -> int | None:
     """The index of a cell as an author may see it, of what a run said it was."""
     text = str(cell)
     return int(text) if text.isdecimal() and len(text) <= len(str(_MOST_CELLS)) and int(text) < _MOST_CELLS else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Period:
+    """What a dashboard tells of: whole days, the last of which is not over."""
+
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def of_days(cls, days: int, *, until: datetime) -> Period:
+        """The last `days` days, that of `until` among them."""
+        first = until.date() - timedelta(days=days - 1)
+        return cls(since=datetime.combine(first, datetime.min.time(), until.tzinfo), until=until)
+
+    @property
+    def first_day(self) -> date:
+        """The first day that is told of."""
+        return self.since.date()
+
+    @property
+    def last_day(self) -> date:
+        """Today."""
+        return self.until.date()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -170,6 +170,8 @@ class Delivery:
     run_id: str | None
     at: datetime
     """When it happened."""
+    position: int = 0
+    """Among those of one moment."""
     body: str | None = field(repr=False)
     """What is sent, to the byte; ``None`` until a writer of another form has written it."""
     stage: DeliveryStage

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
+from swath_service.cursors import decode, encode
 from swath_service.errors import Invalid
 
 from swath_marketplace.domain.maturity import MaturityLevel
@@ -34,6 +34,8 @@ KINDS: Mapping[str, tuple[EntryKind, ...]] = {
 
 #: Where an entry stands in an order: smaller ones come first, and no two entries have the same.
 Place = tuple[int, ...]
+#: How many numbers a place has in each order.
+_PLACED_BY: Mapping[Sort, int] = {Sort.RELEVANCE: 5, Sort.USE: 3, Sort.LEVEL: 4, Sort.NEWEST: 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +71,21 @@ class SearchRequest:
 
     def cursor(self, place: Place) -> str:
         """What asks for the page after `place`: opaque to callers, and good for this question alone."""
-        told = json.dumps([self.fingerprint, *place], separators=(",", ":"))
-        return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+        return encode(place, of=self._list)
+
+    def place(self, cursor: str) -> Place:
+        """The place that `cursor` was given.
+
+        Raises
+        ------
+        Invalid
+            It is none of this question's.
+        """
+        return cast(Place, decode(cursor, (int,) * _PLACED_BY[self.sort], of=self._list))
+
+    @property
+    def _list(self) -> str:
+        return f"search {self.fingerprint}"
 
 
 #: What a caller sends: parameters, each as often as it is given.
@@ -167,23 +182,12 @@ def _after(given: Given, request: SearchRequest, faults: list[dict[str, str]]) -
         return None
     if request.offset:
         faults.append(_fault("cursor", "a page begins at a cursor or at an offset", "leave the offset out"))
-    place = _place(cursor, request.fingerprint)
-    if place is None:
+    try:
+        return request.place(cursor)
+    except Invalid:
         mend = "send it as the page before gave it, with the same q, facets and sort; or begin again without it"
         faults.append(_fault("cursor", "this cursor is not of this search", mend))
-    return place
-
-
-def _place(cursor: str, fingerprint: str) -> Place | None:
-    try:
-        told: Any = json.loads(base64.urlsafe_b64decode(cursor[:400].encode("ascii") + b"=" * (-len(cursor) % 4)))
-    except (ValueError, RecursionError):
         return None
-    if not isinstance(told, list) or not 1 < len(told) < 10 or told[0] != fingerprint:
-        return None
-    place = told[1:]
-    whole = all(isinstance(one, int) and not isinstance(one, bool) and abs(one) < 2**63 for one in place)
-    return tuple(place) if whole else None
 
 
 def _wrong(name: str, value: str, known: Sequence[str]) -> dict[str, str]:

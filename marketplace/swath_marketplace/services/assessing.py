@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 _STALE_SECONDS = 3600.0
 #: After the start, when there is more urgent work than looking at everything.
 _FIRST_SECONDS = 120.0
-_PAGE = 200
 
 
 class Assessor:
@@ -104,10 +103,6 @@ class AssessmentClock:
                 log.exception("%s %s could not be assessed", version.path, version.version)
 
     def _offered(self) -> Iterator[AlgorithmVersion]:
-        offset, total = 0, 1
-        while offset < total:
-            page, total = self._algorithms.list(limit=_PAGE, offset=offset)
-            for one in page:
-                algorithm = self._algorithms.get(one.owner, one.name)
-                yield from (each for each in algorithm.versions if each.yanked_at is None) if algorithm else ()
-            offset += _PAGE
+        for one in self._algorithms.each():
+            algorithm = self._algorithms.get(one.owner, one.name)
+            yield from (each for each in algorithm.versions if each.yanked_at is None) if algorithm else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden
@@ -13,7 +12,7 @@ from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion
 from swath_marketplace.domain.assessments import Standing
 from swath_marketplace.domain.breaks import Break
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.dashboards import Told, Use
+from swath_marketplace.domain.dashboards import Period, Use
 from swath_marketplace.domain.moderation import Act
 from swath_marketplace.domain.reports import ReportState
 from swath_marketplace.domain.reviews import Review
@@ -43,10 +42,11 @@ class AlgorithmDesk:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AuthorDashboard(Told):
+class AuthorDashboard:
     """What an author is told."""
 
     author: str
+    period: Period
     algorithms: Sequence[AlgorithmDesk]
     reports: Sequence[ReportView]
     """The latest about what is theirs."""
@@ -102,19 +102,18 @@ class AuthorDashboards:
                 code="users-only", message="a service has no algorithms of its own", mend="use a user's token"
             )
         now = self._clock()
-        since = datetime.combine(now.date() - timedelta(days=days - 1), datetime.min.time(), now.tzinfo)
+        period = Period.of_days(days, until=now)
         own = self._facts.algorithms_of(actor.name)[:MOST_ALGORITHMS]
-        uses = self._facts.of([one for one, _ in own], owner=actor.name, since=since)
+        uses = self._facts.of([one for one, _ in own], owner=actor.name, since=period.since)
         whole = {one: self._registry.algorithm(actor, f"{actor.name}/{name}") for one, name in own}
         standings = self._standings([found.latest for found in whole.values() if found.latest])
         breaks, reviews = self._breaks(actor.name), self._reviews(actor.name)
-        reports, _ = self._reports.list(actor, box=Box.ABOUT, limit=_SHOWN, offset=0)
-        _, still_open = self._reports.list(actor, box=Box.ABOUT, state=ReportState.OPEN, limit=1, offset=0)
-        acts, _ = self._acts.own(actor, limit=_SHOWN, offset=0)
+        reports, _ = self._reports.list(actor, box=Box.ABOUT, limit=_SHOWN)
+        _, still_open = self._reports.list(actor, box=Box.ABOUT, state=ReportState.OPEN, limit=1)
+        acts, _ = self._acts.own(actor, limit=_SHOWN)
         return AuthorDashboard(
             author=actor.name,
-            since=since,
-            until=now,
+            period=period,
             algorithms=[
                 AlgorithmDesk(
                     algorithm=found,

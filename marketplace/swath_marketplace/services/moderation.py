@@ -133,8 +133,15 @@ class Moderation:
         self._done(done)
         return self._registry.version(actor, path)
 
-    def acts(self, actor: Actor, *, path: str | None = None, limit: int, offset: int) -> tuple[Sequence[Act], int]:
+    def acts(
+        self, actor: Actor, *, path: str | None = None, limit: int, offset: int = 0, before: int | None = None
+    ) -> tuple[Sequence[Act], int]:
         """A page of acts, the latest first, and how many there are: all for whoever oversees, one's own for an author.
+
+        Parameters
+        ----------
+        before
+            The number below which the page begins.
 
         Raises
         ------
@@ -143,15 +150,16 @@ class Moderation:
         actor.require(Scope.READ)
         algorithm_id = self._registry.algorithm(actor, path).id if path else None
         if actor.oversees:
-            return self._store.acts(algorithm_id=algorithm_id, limit=limit, offset=offset)
+            return self._store.acts(algorithm_id=algorithm_id, limit=limit, offset=offset, before=before)
         if actor.kind is not ActorKind.USER:
             return [], 0
-        return self._store.acts(algorithm_id=algorithm_id, owner=actor.name, limit=limit, offset=offset)
+        owner = actor.name
+        return self._store.acts(algorithm_id=algorithm_id, owner=owner, limit=limit, offset=offset, before=before)
 
-    def own(self, actor: Actor, *, limit: int, offset: int) -> tuple[Sequence[Act], int]:
-        """A page of the acts on what is the caller's, the latest first."""
+    def own(self, actor: Actor, *, limit: int) -> tuple[Sequence[Act], int]:
+        """The latest acts on what is the caller's, and how many there are in all."""
         actor.require(Scope.READ)
-        return self._store.acts(owner=actor.name, limit=limit, offset=offset)
+        return self._store.acts(owner=actor.name, limit=limit)
 
     def _of_algorithm(self, actor: Actor, path: str, kind: ActKind, *, reason: str, report_id: str | None) -> Act:
         actor.require(Scope.ADMINISTER)

@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from swath_service.actor import Actor, Scope
@@ -14,7 +14,7 @@ from swath_service.actor import Actor, Scope
 from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.breaks import Break
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.dashboards import Capacity, DaySpend, FailingVersion, Storage, Told, Waiting
+from swath_marketplace.domain.dashboards import Capacity, DaySpend, FailingVersion, Period, Storage, Waiting
 from swath_marketplace.domain.fairness import Slots, Terms
 from swath_marketplace.domain.moderation import Act
 from swath_marketplace.domain.reports import ReportState
@@ -34,9 +34,10 @@ _ALL = Viewer(sees_all=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OperatorDashboard(Told):
+class OperatorDashboard:
     """What an operator is told."""
 
+    period: Period
     waiting: Sequence[Waiting]
     """The longest wait first."""
     waiting_runs: int
@@ -104,20 +105,19 @@ class OperatorDashboards:
         """
         actor.require(Scope.OVERSEE)
         now = self._clock()
-        since = datetime.combine(now.date() - timedelta(days=days - 1), datetime.min.time(), now.tzinfo)
+        period = Period.of_days(days, until=now)
         active, waiting = self._facts.active(), self._facts.waiting()
-        breaks, open_breaks = self._breaks.list(viewer=_ALL, limit=_SHOWN, offset=0)
-        reports, open_reports = self._reports.list(actor, box=Box.QUEUE, state=ReportState.OPEN, limit=_SHOWN, offset=0)
-        acts, _ = self._acts.acts(actor, limit=_SHOWN, offset=0)
+        breaks, open_breaks = self._breaks.list(viewer=_ALL, limit=_SHOWN)
+        reports, open_reports = self._reports.list(actor, box=Box.QUEUE, state=ReportState.OPEN, limit=_SHOWN)
+        acts, _ = self._acts.acts(actor, limit=_SHOWN)
         return OperatorDashboard(
-            since=since,
-            until=now,
+            period=period,
             waiting=self._waiting(waiting[:_MOST_CALLERS], active, now=now),
             waiting_runs=sum(count for _, count, _ in waiting),
             waiting_callers=len(waiting),
             capacity=self._capacity(active),
-            spend=self._facts.spend(since=since),
-            failing=self._facts.failing(since=since),
+            spend=self._facts.spend(since=period.since),
+            failing=self._facts.failing(since=period.since),
             breaks=breaks,
             open_breaks=open_breaks,
             rounds=self._rounds(),

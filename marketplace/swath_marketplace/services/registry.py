@@ -11,6 +11,7 @@ from swath.contract.digest import version_digest
 from swath.contract.interface import Interface, json_schema
 from swath.contract.semver import VersionRange
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Environment, Resources
@@ -143,12 +144,12 @@ class Registry:
         return replace(found, runs_count=self._store.count_runs(found.id))
 
     def search(
-        self, actor: Actor, *, text: str = "", owner: str | None = None, limit: int, offset: int
+        self, actor: Actor, *, text: str = "", owner: str | None = None, limit: int, after: Place | None = None
     ) -> tuple[Sequence[Algorithm], int]:
         """A page of algorithms in which every word of `text` occurs, and how many there are in all."""
         actor.require(Scope.READ)
         words = text.replace("\0", " ").split()[:_MOST_WORDS]
-        return self._store.list(words=words, owner=owner, viewer=viewer_of(actor), limit=limit, offset=offset)
+        return self._store.list(words=words, owner=owner, viewer=viewer_of(actor), limit=limit, after=after)
 
     def version(self, actor: Actor, path: str) -> AlgorithmVersion:
         """The version that ``owner/name@range`` stands for; an exact number finds a yanked one too.

@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Forbidden, Invalid, NotFound
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
@@ -139,7 +140,14 @@ class Reports:
         return self._view(actor, found)
 
     def list(
-        self, actor: Actor, *, box: Box = Box.MINE, state: ReportState | None = None, limit: int, offset: int
+        self,
+        actor: Actor,
+        *,
+        box: Box = Box.MINE,
+        state: ReportState | None = None,
+        limit: int,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> tuple[Sequence[ReportView], int]:
         """A page of reports and how many there are; open ones alone come the oldest first, others the latest first.
 
@@ -157,6 +165,7 @@ class Reports:
             about=actor.name if box is Box.ABOUT else None,
             limit=limit,
             offset=offset,
+            after=after,
         )
         return [self._view(actor, one) for one in found], total
 

@@ -18,7 +18,6 @@ from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.rounds import RoundStore
 
 log = logging.getLogger(__name__)
-_PAGE = 100
 #: More rounds spoilt in a row than there are hours to double in a day.
 _LOOKED_BACK = 8
 
@@ -97,10 +96,6 @@ class RoundClock:
         return self._store.ask(order)
 
     def _listed(self) -> Iterator[AlgorithmVersion]:
-        offset, total = 0, 1
-        while offset < total:
-            page, total = self._algorithms.list(limit=_PAGE, offset=offset)
-            for one in page:
-                whole = self._algorithms.get(one.owner, one.name)
-                yield from listed(whole.versions if whole else ())
-            offset += _PAGE
+        for one in self._algorithms.each():
+            whole = self._algorithms.get(one.owner, one.name)
+            yield from listed(whole.versions if whole else ())

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Conflict, Forbidden, NotFound
 
 from swath_marketplace.domain.clock import Clock
@@ -186,9 +187,11 @@ class Webhooks:
         self._deliverer.wake()
         return self.delivery(actor, found.id, delivery_id)
 
-    def deliveries(self, actor: Actor, webhook_id: str, *, limit: int, offset: int) -> tuple[Sequence[Delivery], int]:
+    def deliveries(
+        self, actor: Actor, webhook_id: str, *, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[Delivery], int]:
         """A page of what was sent and is to be, the latest first, and how many there are."""
-        return self._deliveries.list(self.get(actor, webhook_id).id, limit=limit, offset=offset)
+        return self._deliveries.list(self.get(actor, webhook_id).id, limit=limit, offset=offset, after=after)
 
     def delivery(self, actor: Actor, webhook_id: str, delivery_id: str) -> Delivery:
         """One message, its body and each try.

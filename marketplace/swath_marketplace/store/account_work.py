@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.account_work import AccountWork, WorkKind, WorkStage
 from swath_marketplace.domain.errors import LeaseLost
 from swath_marketplace.store.account_tables import account_work as _table
 from swath_marketplace.store.database import Database
+from swath_marketplace.store.paging import newest_first
 
 
 class AccountWorkStore:
@@ -42,10 +44,13 @@ class AccountWorkStore:
             row = connection.execute(sa.select(_table).where(_table.c.id == work_id)).one_or_none()
         return None if row is None else _work(row)
 
-    def list(self, kind: WorkKind, *, owner: str, limit: int, offset: int) -> tuple[Sequence[AccountWork], int]:
+    def list(
+        self, kind: WorkKind, *, owner: str, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[AccountWork], int]:
         """A page of one user's, the latest first, and how many there are in all."""
         wanted = (_table.c.owner == owner, _table.c.kind == kind.value)
-        query = sa.select(_table).where(*wanted).order_by(_table.c.asked_at.desc(), _table.c.id)
+        beyond = newest_first(after, _table.c.asked_at, _table.c.id)
+        query = sa.select(_table).where(*wanted, *beyond).order_by(_table.c.asked_at.desc(), _table.c.id)
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(_table).where(*wanted)).scalar_one()
             return [_work(row) for row in connection.execute(query.limit(limit).offset(offset))], total

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion, Resources
 from swath_marketplace.domain.catalogue import newest_first
 from swath_marketplace.domain.runs import RunPurpose, Stage
 from swath_marketplace.domain.visibility import ANYBODY, Viewer
-from swath_marketplace.store import tables
+from swath_marketplace.store import paging, tables
 from swath_marketplace.store.database import Database
 
 #: Sees every version of the algorithm, inside the transaction that will add one; answers what to add, or a stored one.
@@ -118,7 +119,7 @@ class AlgorithmStore:
         owner: str | None = None,
         viewer: Viewer = ANYBODY,
         limit: int,
-        offset: int,
+        after: Place | None = None,
     ) -> tuple[Sequence[Algorithm], int]:
         """A page of algorithms that have a version to offer, latest changed first, and how many there are in all.
 
@@ -138,15 +139,21 @@ class AlgorithmStore:
             wanted.append(shown)
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*wanted)).scalar_one()
-            rows = connection.execute(
-                sa.select(table)
-                .where(*wanted)
-                .order_by(table.c.updated_at.desc(), table.c.id)
-                .limit(limit)
-                .offset(offset)
-            ).all()
+            wanted += paging.newest_first(after, table.c.updated_at, table.c.id)
+            query = sa.select(table).where(*wanted).order_by(table.c.updated_at.desc(), table.c.id)
+            rows = connection.execute(query.limit(limit)).all()
             versions = self._versions(connection, [row.id for row in rows])
         return [_algorithm(row, versions[row.id]) for row in rows], total
+
+    def each(self, *, at_once: int = 200) -> Iterator[Algorithm]:
+        """Every algorithm that has a version to offer, latest changed first, read `at_once` at a time."""
+        after: Place | None = None
+        while True:
+            page, _ = self.list(limit=at_once, after=after)
+            yield from page
+            if len(page) < at_once:
+                return
+            after = (page[-1].updated_at, page[-1].id)
 
     def needed_builds(self) -> Mapping[tuple[str, str], int]:
         """Name and lock of each environment that versions which can be called, or runs that are not over, stand on.

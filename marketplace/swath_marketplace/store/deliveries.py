@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.breaks import Notice
 from swath_marketplace.domain.hooks import KEEP, Attempt, Delivery, DeliveryStage, Kind, Topic, Webhook
@@ -15,6 +16,7 @@ from swath_marketplace.domain.runs import Stage
 from swath_marketplace.store.breaks import write_notices
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.hook_tables import deliveries, webhooks
+from swath_marketplace.store.paging import after as beyond
 from swath_marketplace.store.tables import runs
 from swath_marketplace.store.webhooks import webhook_of
 
@@ -121,13 +123,17 @@ class DeliveryStore:
             row = connection.execute(sa.select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
         return None if row is None else _delivery(row)
 
-    def list(self, webhook_id: str, *, limit: int, offset: int) -> tuple[Sequence[Delivery], int]:
+    def list(
+        self, webhook_id: str, *, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[Delivery], int]:
         """A page of what was and is to be sent to a listener, the latest first, and how many there are."""
         mine = deliveries.c.webhook_id == webhook_id
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(deliveries).where(mine)).scalar_one()
-            query = sa.select(deliveries).where(mine)
-            query = query.order_by(deliveries.c.at.desc(), deliveries.c.position.desc(), deliveries.c.id)
+            order = (deliveries.c.at, deliveries.c.position, deliveries.c.id)
+            query = sa.select(deliveries).where(mine).order_by(order[0].desc(), order[1].desc(), order[2])
+            if after is not None:
+                query = query.where(beyond(after, order, descending=(True, True, False)))
             rows = connection.execute(query.limit(limit).offset(offset)).all()
         return [_delivery(row) for row in rows], total
 
@@ -221,6 +227,7 @@ def _delivery(row: sa.Row[Any]) -> Delivery:
         topic=Topic(row.topic),
         run_id=row.run_id,
         at=row.at,
+        position=row.position,
         body=row.body,
         stage=DeliveryStage(row.stage),
         next_at=row.next_at,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.account_archive import ArchivedRun
 from swath_marketplace.domain.algorithms import AlgorithmVersion
@@ -15,6 +16,7 @@ from swath_marketplace.store.account_tables import foreign_keys, foreign_runs, f
 from swath_marketplace.store.algorithms import AlgorithmStore
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.dossiers import adopt_dossiers
+from swath_marketplace.store.paging import newest_first
 
 #: JSON of a run's document, and back.
 Written = Callable[[ArchivedRun], Mapping[str, Any]]
@@ -59,11 +61,14 @@ class ForeignStore:
             row = connection.execute(sa.select(foreign_runs).where(foreign_runs.c.id == run_id)).one_or_none()
         return None if row is None else self._foreign(row)
 
-    def runs(self, importer: str, *, limit: int, offset: int) -> tuple[Sequence[ForeignRun], int]:
+    def runs(
+        self, importer: str, *, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[ForeignRun], int]:
         """A page of what one user imported, the latest made first, and how many there are in all."""
         table = foreign_runs
         mine = table.c.importer == importer
-        query = sa.select(table).where(mine).order_by(table.c.created_at.desc(), table.c.id)
+        beyond = newest_first(after, table.c.created_at, table.c.id)
+        query = sa.select(table).where(mine, *beyond).order_by(table.c.created_at.desc(), table.c.id)
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(table).where(mine)).scalar_one()
             return [self._foreign(row) for row in connection.execute(query.limit(limit).offset(offset))], total

@@ -73,9 +73,21 @@ class ModerationStore:
         write_notices(connection, list(found))
 
     def acts(
-        self, *, algorithm_id: str | None = None, owner: str | None = None, limit: int, offset: int
+        self,
+        *,
+        algorithm_id: str | None = None,
+        owner: str | None = None,
+        limit: int,
+        offset: int = 0,
+        before: int | None = None,
     ) -> tuple[Sequence[Act], int]:
-        """A page of acts, the latest first, and how many there are in all."""
+        """A page of acts, the latest first, and how many there are in all.
+
+        Parameters
+        ----------
+        before
+            The number below which the page begins.
+        """
         wanted = []
         if algorithm_id is not None:
             wanted.append(acts.c.algorithm_id == algorithm_id)
@@ -83,6 +95,8 @@ class ModerationStore:
             wanted.append(acts.c.owner == owner)
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(acts).where(*wanted)).scalar_one()
+            if before is not None:
+                wanted.append(acts.c.sequence < before)
             query = sa.select(acts).where(*wanted).order_by(acts.c.sequence.desc()).limit(limit).offset(offset)
             return [act_of(row) for row in connection.execute(query)], total
 

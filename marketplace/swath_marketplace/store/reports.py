@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from swath_service.cursors import Place
 
 from swath_marketplace.domain.breaks import Notice
 from swath_marketplace.domain.moderation import Act
@@ -14,6 +15,7 @@ from swath_marketplace.domain.reports import Report, ReportKind, ReportState
 from swath_marketplace.store.database import Database
 from swath_marketplace.store.moderation import ModerationStore
 from swath_marketplace.store.moderation_tables import reports
+from swath_marketplace.store.paging import after as beyond
 
 _REPORTS_LOCK = 7_201_116
 
@@ -68,7 +70,8 @@ class ReportStore:
         reporter: str | None = None,
         about: str | None = None,
         limit: int,
-        offset: int,
+        offset: int = 0,
+        after: Place | None = None,
     ) -> tuple[Sequence[Report], int]:
         """A page of reports and how many there are in all: open ones the oldest first, others the latest first.
 
@@ -84,9 +87,12 @@ class ReportStore:
             wanted.append(reports.c.reporter == reporter)
         if about is not None:
             wanted.append(reports.c.about == about)
-        order = reports.c.at if state is ReportState.OPEN else reports.c.at.desc()
+        latest_first = state is not ReportState.OPEN
+        order = reports.c.at.desc() if latest_first else reports.c.at
         with self._database.read() as connection:
             total = connection.execute(sa.select(sa.func.count()).select_from(reports).where(*wanted)).scalar_one()
+            if after is not None:
+                wanted.append(beyond(after, (reports.c.at, reports.c.id), descending=(latest_first, False)))
             query = sa.select(reports).where(*wanted).order_by(order, reports.c.id).limit(limit).offset(offset)
             return [_report(row) for row in connection.execute(query)], total
 

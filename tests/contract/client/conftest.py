@@ -307,10 +307,10 @@ def make_app(fake: Fake) -> FastAPI:
         return {"algorithm": "ada/ndvi", "version": wanted, **MATURITY}
 
     @app.get(f"{market}/algorithms/ada/ndvi/versions/{{wanted}}/assessments")
-    async def assessments(wanted: str, limit: int, offset: int) -> dict[str, Any]:
-        numbers = range(450 - offset, max(450 - offset - limit, 0), -1)
+    async def assessments(wanted: str, limit: int, cursor: int = 451) -> dict[str, Any]:
+        numbers = range(cursor - 1, max(cursor - 1 - limit, 0), -1)
         found = [{**MATURITY["assessment"], "number": number} for number in numbers]
-        return {"assessments": found, "next_offset": offset + limit if offset + limit < 450 else None}
+        return {"assessments": found, "next_cursor": str(numbers[-1]) if numbers[-1] > 1 else None}
 
     @app.post(f"{market}/algorithms/ada/ndvi/versions/{{wanted}}/reviews")
     async def review(wanted: str, request: Request) -> Response:

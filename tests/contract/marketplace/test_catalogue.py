@@ -40,10 +40,10 @@ async def http(world: World) -> AsyncIterator[httpx.AsyncClient]:
 async def test_pages_follow_each_other_by_cursor_and_by_offset(http: httpx.AsyncClient) -> None:
     first = (await http.get("algorithms", params={"limit": 3})).json()
     assert (first["total"], first["next_offset"], len(first["algorithms"])) == (4, 3, 3)
-    by_cursor = (await http.get("algorithms", params={"limit": 3, "cursor": first["cursor"]})).json()
+    by_cursor = (await http.get("algorithms", params={"limit": 3, "cursor": first["next_cursor"]})).json()
     by_offset = (await http.get("algorithms", params={"limit": 3, "offset": 3})).json()
     assert by_cursor["algorithms"] == by_offset["algorithms"]
-    assert (by_cursor["cursor"], by_cursor["next_offset"], by_offset["next_offset"]) == (None, None, None)
+    assert (by_cursor["next_cursor"], by_cursor["next_offset"], by_offset["next_offset"]) == (None, None, None)
     assert first["algorithms"][0]["links"]["self"] == f"{PREFIX}algorithms/bob/bad"
 
 
@@ -88,7 +88,7 @@ async def test_a_wrong_value_is_told_with_those_that_would_do(
 
 
 async def test_a_cursor_is_good_for_its_question_alone(http: httpx.AsyncClient) -> None:
-    cursor = (await http.get("algorithms?q=water&limit=1")).json()["cursor"]
+    cursor = (await http.get("algorithms?q=water&limit=1")).json()["next_cursor"]
     assert (await http.get("algorithms", params={"q": "water", "limit": 2, "cursor": cursor})).status_code == 200
     for other in (
         {"q": "fire"},

@@ -105,7 +105,7 @@ def test_a_message_is_there_with_what_it_tells_of_or_not_at_all(
     deliver(world)
     (got,) = receiver.received
     assert Verifier(secret).verify(got.body, got.headers)["type"] == "run.end"
-    (delivery,), _ = webhooks.deliveries(user("bob"), webhook.id, limit=5, offset=0)
+    (delivery,), _ = webhooks.deliveries(user("bob"), webhook.id, limit=5)
     assert (delivery.stage, delivery.tries) == (DeliveryStage.DELIVERED, 1)
 
 

@@ -41,7 +41,7 @@ def ask(world: World, who: Any = BOB, path: str = "ada/double@1.0.0") -> Run:
 
 
 def told(world: World, who: Any) -> list[tuple[str, str]]:
-    found, _ = world.made.context.rounds.notices(who, limit=50, offset=0)
+    found, _ = world.made.context.rounds.notices(who, limit=50)
     return [(one.kind.value, one.text) for one in found]
 
 
@@ -122,10 +122,10 @@ def test_who_may_revoke(published: World) -> None:
     assert acts(published).revoke(ADA, "ada/double@1.0.0", reason=WHY).revoked_reason == WHY
     again = acts(published).revoke(ROOT, "ada/double@1.0.0", reason="another reason")
     assert again.revoked_reason == WHY
-    log, total = acts(published).acts(ROOT, limit=10, offset=0)
+    log, total = acts(published).acts(ROOT, limit=10)
     assert [(one.kind, one.by, one.reason, one.sequence) for one in log] == [(ActKind.REVOKE, "ada", WHY, 1)]
-    assert acts(published).acts(ADA, limit=10, offset=0) == (log, total)
-    assert acts(published).acts(BOB, limit=10, offset=0) == ([], 0)
+    assert acts(published).acts(ADA, limit=10) == (log, total)
+    assert acts(published).acts(BOB, limit=10) == ([], 0)
 
 
 def test_a_yanked_version_can_be_revoked_and_both_are_for_good(published: World) -> None:
@@ -195,7 +195,7 @@ def test_what_is_broken_of_a_hidden_algorithm_is_not_told(published: World) -> N
     assert [one.id for one in store.list(limit=10)[0]] == [found]
     acts(published).hide(ROOT, "ada/double", reason=WHY)
     for who, sees in ((BOB, 0), (ADA, 1), (ROOT, 1)):
-        assert published.made.context.rounds.breaks(who, limit=10, offset=0)[1] == sees
+        assert published.made.context.rounds.breaks(who, limit=10)[1] == sees
     with pytest.raises(NotFound):
         published.made.context.rounds.get(BOB, found)
     assert published.made.context.rounds.get(ADA, found).order.id == found
@@ -244,7 +244,7 @@ def test_a_hidden_algorithm_is_there_for_its_author_and_operators_alone(publishe
     assert acts(published).hide(ROOT, "ada/double", reason=WHY).hidden_reason == WHY
     overseer = user("olaf", scopes={"custom:swath:read", "custom:swath:oversee"})
     for who, sees in ((ADA, 1), (ROOT, 1), (overseer, 1), (BOB, 0)):
-        assert published.registry.search(who, limit=10, offset=0)[1] == sees
+        assert published.registry.search(who, limit=10)[1] == sees
     with pytest.raises(NotFound) as hidden:
         published.registry.get(BOB, "ada/double")
     with pytest.raises(NotFound) as never:
@@ -258,7 +258,7 @@ def test_a_hidden_algorithm_is_there_for_its_author_and_operators_alone(publishe
     acts(published).hide(ROOT, "ada/double", reason="again")
     acts(published).unhide(ROOT, "ada/double", reason="mended")
     assert published.registry.get(BOB, "ada/double").hidden_at is None
-    log, _ = acts(published).acts(ROOT, path="ada/double", limit=10, offset=0)
+    log, _ = acts(published).acts(ROOT, path="ada/double", limit=10)
     assert [(one.kind, one.reason) for one in log] == [(ActKind.UNHIDE, "mended"), (ActKind.HIDE, WHY)]
     assert [kind for kind, _ in told(published, ADA)] == ["hidden", "hidden"]
 

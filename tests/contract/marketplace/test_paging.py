@@ -8,9 +8,20 @@ from typing import Any
 
 import httpx
 import pytest
+from swath_marketplace.domain.account_archive import ArchivedRun
+from swath_marketplace.domain.account_work import AccountWork, WorkKind, WorkStage
 from swath_marketplace.domain.breaks import Changes, Notice, NoticeKind
+from swath_marketplace.domain.hooks import Message, Topic
+from swath_marketplace.domain.reports import Report, ReportKind
+from swath_marketplace.services.exit.documents import run_json
+from swath_marketplace.store.account_tables import foreign_runs
+from swath_marketplace.store.account_work import AccountWorkStore
 from swath_marketplace.store.breaks import NoticeStore, write_changes
-from swath_marketplace.testing import PREFIX, World, notebook
+from swath_marketplace.store.hook_tables import webhooks
+from swath_marketplace.store.moderation import ModerationStore
+from swath_marketplace.store.outbox import tell
+from swath_marketplace.store.reports import ReportStore
+from swath_marketplace.testing import PREFIX, World, notebook, user
 
 VERSION = "algorithms/ada/double/versions/1.0.0"
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -29,13 +40,19 @@ def as_(name: str) -> dict[str, str]:
 
 
 async def walk(
-    http: httpx.AsyncClient, path: str, name: str, *, limit: int = 2, between: Callable[[], Any] | None = None
+    http: httpx.AsyncClient,
+    path: str,
+    name: str,
+    *,
+    limit: int = 2,
+    who: str = "bob",
+    between: Callable[[], Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Every item by the next links; `between` is called after the first page."""
     found: list[dict[str, Any]] = []
     following: str | None = f"{path}{'&' if '?' in path else '?'}limit={limit}"
     while following:
-        answer = await http.get(following, headers=as_("bob"))
+        answer = await http.get(following, headers=as_(who))
         assert answer.status_code == 200, answer.text
         told = answer.json()
         assert len(told[name]) <= limit
@@ -91,8 +108,19 @@ async def test_a_cursor_is_of_one_list_and_no_authority(world: World, http: http
     for params in wrong:
         answer = await http.get("runs", params=params, headers=as_("bob"))
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), params
-    for path in ("notices", "breaks", "reproductions", f"{VERSION}/reviews"):
-        assert (await http.get(path, params={"cursor": cursor}, headers=as_("bob"))).status_code == 422, path
+    others = (
+        "notices",
+        "breaks",
+        "reproductions",
+        f"{VERSION}/reviews",
+        "acts",
+        "reports",
+        "ogc/processes",
+        "algorithms",
+    )
+    for path in (*others, "account/exports", "account/imports", "imported-runs"):
+        answer = await http.get(path, params={"cursor": cursor}, headers=as_("bob"))
+        assert answer.status_code == (400 if path.startswith("ogc/") else 422), path
 
 
 async def test_notices_of_one_moment_are_each_told_once(world: World, http: httpx.AsyncClient) -> None:
@@ -124,6 +152,90 @@ async def test_notices_of_one_moment_are_each_told_once(world: World, http: http
 
     # What leaves the list between two pages makes none of the others be passed over.
     assert len(await walk(http, "notices?unread=true", "notices", between=read_one)) == 7
+
+
+def _at(number: int) -> datetime:
+    """Three of each moment."""
+    return AT + timedelta(microseconds=number // 3)
+
+
+def _reports(world: World) -> None:
+    store = ReportStore(world.made.database, ModerationStore(world.made.database))
+    algorithm = world.registry.get(user("ada"), "ada/double")
+    said = {"kind": ReportKind.OTHER, "about": "ada", "text": "It is not what it says it is.", "reporter": "bob"}
+    for number in range(7):
+        of = {"algorithm_id": algorithm.id, "owner": "ada", "name": "double", "at": _at(number)}
+        assert store.add(Report(id=f"r{number}", **said, **of), since=AT, most=100, told=())
+
+
+def _work(world: World) -> None:
+    store = AccountWorkStore(world.made.database)
+    for number in range(7):
+        for kind in WorkKind:
+            done = {"stage": WorkStage.DONE, "ended_at": AT, "asked_at": _at(number), "owner": "bob"}
+            store.create(AccountWork(id=f"{kind.value[0]}{number}", kind=kind, **done))
+
+
+def _foreign(world: World) -> None:
+    told = {"algorithm": "eve/far", "version": "1.0.0", "digest": "0" * 64, "purpose": "call", "status": "finished"}
+    with world.made.database.write() as connection:
+        for number in range(7):
+            document = ArchivedRun(id=f"o{number}", **told, parameters={}, resources={}, created_at=_at(number))
+            row = {"id": f"f{number}", "importer": "bob", "origin": "elsewhere", "origin_run_id": document.id}
+            times = {"created_at": document.created_at, "imported_at": AT}
+            connection.execute(foreign_runs.insert().values(**row, document=run_json(document), **times))
+
+
+def _deliveries(world: World) -> None:
+    hook = {"id": "h", "user": "bob", "kind": "webhook", "url": "https://example.org/", "topics": ["run.end"]}
+    rest = {"form": "standard", "description": "", "secret_number": 1, "disabled_why": "", "created_at": AT}
+    with world.made.database.write() as connection:
+        connection.execute(webhooks.insert().values(**hook, **rest))
+        for number in range(7):
+            # Two things of one moment, told in this order.
+            tell(
+                connection,
+                [
+                    Message(key=f"{number}-{one}", topic=Topic.RUN_END, user="bob", at=_at(number), data={"n": number})
+                    for one in range(2)
+                ],
+            )
+
+
+async def test_what_happened_at_one_moment_is_told_once(world: World, http: httpx.AsyncClient) -> None:
+    for put in (_reports, _work, _foreign, _deliveries):
+        put(world)
+    for path, name, count in (
+        ("reports?box=mine", "reports", 7),
+        ("reports?state=open", "reports", 7),
+        ("account/exports?", "exports", 7),
+        ("account/imports?", "imports", 7),
+        ("imported-runs?", "runs", 7),
+        ("webhooks/h/deliveries?", "deliveries", 14),
+    ):
+        whole = (await http.get(f"{path}&limit=200", headers=as_("bob"))).json()[name]
+        walked = await walk(http, path, name)
+        assert ([one["id"] for one in walked], len(walked)) == ([one["id"] for one in whole], count), path
+
+
+async def test_acts_by_number_processes_and_what_is_found(world: World, http: httpx.AsyncClient) -> None:
+    for verb in ("hide", "unhide", "hide", "unhide", "hide", "unhide"):
+        answer = await http.post(f"algorithms/ada/double/{verb}", json={"reason": "to be seen"}, headers=as_("root"))
+        assert answer.status_code == 200, answer.text
+    assert [one["number"] for one in await walk(http, "acts", "acts", who="ada")] == [6, 5, 4, 3, 2, 1]
+    for number in range(4):
+        published = {"notebook": notebook(name=f"triple-{number}")}
+        assert (await http.post("algorithms", json=published, headers=as_("ada"))).is_success
+    names = [f"triple-{number}" for number in (3, 2, 1, 0)]
+    assert [one["name"] for one in await walk(http, "algorithms?q=triple", "algorithms")] == names
+    found: list[str] = []
+    following: str | None = "ogc/processes?limit=2"
+    while following:
+        page = (await http.get(following, headers=as_("bob"))).json()
+        found += [one["id"] for one in page["processes"]]
+        following = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
+    assert [one for one in found if "triple" in one] == [f"ada.{name}" for name in names]
+    assert len(set(found)) == len(found) == 5
 
 
 async def test_reviews_and_assessments_by_number(world: World, http: httpx.AsyncClient) -> None:

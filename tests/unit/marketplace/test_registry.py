@@ -83,7 +83,7 @@ def test_every_finding_is_told_at_once(world: World) -> None:
     assert len(codes) >= 4, codes
     assert {"syntax-error", "unknown-environment"} <= codes
     assert all(finding["message"] and finding["mend"] for finding in refused.value.findings)
-    assert world.registry.search(ADA, limit=10, offset=0)[1] == 0, "nothing of it is stored"
+    assert world.registry.search(ADA, limit=10)[1] == 0, "nothing of it is stored"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_number_that_is_none_is_refused(world: World, value: str) -> None:
     with pytest.raises(Invalid) as refused:
         world.registry.publish(ADA, notebook(), version=value)
     assert refused.value.code == "bad-version"
-    assert world.registry.search(ADA, limit=10, offset=0)[1] == 0
+    assert world.registry.search(ADA, limit=10)[1] == 0
 
 
 def deep(levels: int) -> dict[str, object]:
@@ -217,7 +217,7 @@ def test_search_finds_words_in_whatever_case_and_takes_wildcards_as_they_are(wor
     world.registry.publish(BOB, notebook(name="water", title="Water index"))
 
     def found(text: str, **more: str) -> list[str]:
-        return [algorithm.name for algorithm in world.registry.search(ADA, text=text, limit=10, offset=0, **more)[0]]
+        return [algorithm.name for algorithm in world.registry.search(ADA, text=text, limit=10, **more)[0]]
 
     assert found("crops VEGETATION") == ["ndvi-series"]
     assert found("100%") == ["ndvi-series"]
@@ -226,14 +226,15 @@ def test_search_finds_words_in_whatever_case_and_takes_wildcards_as_they_are(wor
     assert found("") == ["water", "ndvi-series"]
     assert found("", owner="bob") == ["water"]
     assert found("crops water") == []
-    page, total = world.registry.search(ADA, limit=1, offset=1)
+    (first,), _ = world.registry.search(ADA, limit=1)
+    page, total = world.registry.search(ADA, limit=1, after=(first.updated_at, first.id))
     assert ([algorithm.name for algorithm in page], total) == (["ndvi-series"], 2)
 
 
 def test_an_algorithm_with_nothing_to_offer_is_not_listed(world: World) -> None:
     world.registry.publish(ADA, notebook())
     world.registry.yank(ADA, "ada/double@1.0.0", reason="a mistake")
-    assert world.registry.search(BOB, limit=10, offset=0)[1] == 0
+    assert world.registry.search(BOB, limit=10)[1] == 0
     assert world.registry.get(BOB, "ada/double").latest is None
 
 

@@ -52,7 +52,7 @@ def _paths() -> _Object:
         "/conformance": {"get": _get("getConformance", "What this conforms to", "confClasses", "capabilities")},
         "/api": {"get": _definition()},
         "/processes": {
-            "get": _get("getProcesses", "List the processes", "processList", "processes", query=("limit", "offset")),
+            "get": _get("getProcesses", "List the processes", "processList", "processes", query=("limit", "cursor")),
             "post": _deploy(),
         },
         "/processes/{processID}": {
@@ -322,7 +322,7 @@ def _parameters() -> _Object:
             {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
             "How many at most",
         ),
-        "offset": _parameter("offset", "query", {"type": "integer", "minimum": 0}, "Follow the link next"),
+        "cursor": _parameter("cursor", "query", {"type": "string"}, "Follow the link next"),
         "after": _parameter("after", "query", {"type": "string"}, "Follow the link next"),
         "type": _words("type", ["process"], "Kinds of jobs"),
         "processID": _words("processID", None, "Processes whose jobs are wanted"),

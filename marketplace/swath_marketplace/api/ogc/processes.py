@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from swath.contract.interface import Interface
+from swath_service.cursors import decode, encode
 
 from swath_marketplace.api.ogc import words
 from swath_marketplace.api.ogc.door import DEFAULT_LIMIT, AtDoor, Door, Limit, body_of, clamped
@@ -18,6 +19,7 @@ from swath_marketplace.api.ogc.references import References
 from swath_marketplace.api.ogc.requests import ExecuteRequest
 from swath_marketplace.api.ogc.results import link_header
 from swath_marketplace.api.ogc.values import parameters_of
+from swath_marketplace.api.paging import AT_AND_ID
 from swath_marketplace.api.preferences import Preferences, waited_for
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.executions import Execution
@@ -25,16 +27,21 @@ from swath_marketplace.domain.runs import Run
 
 router = APIRouter(route_class=OgcRoute, include_in_schema=False)
 
+_LIST = "ogc/processes"
+
 
 @router.get("/ogc/processes")
 def processes(
-    door: AtDoor, limit: Limit = DEFAULT_LIMIT, offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+    door: AtDoor, limit: Limit = DEFAULT_LIMIT, cursor: Annotated[str | None, Query(max_length=2000)] = None
 ) -> Response:
     """Every algorithm that has a version to offer, the latest changed first."""
     asked = clamped(limit)
-    found, total = door.services.registry.search(door.actor, limit=asked, offset=offset)
-    end = offset + len(found)
-    following = {"limit": asked, "offset": end} if end < total else None
+    place = decode(cursor, AT_AND_ID, of=_LIST) if cursor is not None else None
+    looked_for, _ = door.services.registry.search(door.actor, limit=asked + 1, after=place)
+    found = looked_for[:asked]
+    following = None
+    if len(looked_for) > asked:
+        following = {"limit": asked, "cursor": encode((found[-1].updated_at, found[-1].id), of=_LIST)}
     document = {
         "processes": [door.teller.summary(one.latest, door.actor) for one in found if one.latest],
         "links": door.teller.paged("processes", door.request.query_params, following=following),

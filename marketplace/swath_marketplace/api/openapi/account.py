@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from swath_marketplace.api.openapi.door import Door, Word, offsets_of
+from swath_marketplace.api.openapi.door import Door, Word, page_of
 from swath_marketplace.api.openapi.trust import Reproduction
 from swath_marketplace.domain.account_work import WorkKind, WorkStage
 
@@ -59,7 +59,7 @@ _BINARY = {"type": "object", "title": "A receipt"}
 
 DOORS = {
     "POST account/exports": Door(id="export_account", answer=AccountWork, refusals=(409,)),
-    "GET account/exports": Door(id="list_exports", answer=offsets_of("Exports", "exports", AccountWork)),
+    "GET account/exports": Door(id="list_exports", answer=page_of("Exports", "exports", AccountWork)),
     "GET account/exports/{work_id}": Door(id="get_export", answer=AccountWork),
     "GET account/exports/{work_id}/archive": Door(
         id="get_archive",
@@ -71,9 +71,9 @@ DOORS = {
     "POST account/imports": Door(
         id="import_account", answer=AccountWork, also={200: "It was brought in before."}, refusals=(409, 422)
     ),
-    "GET account/imports": Door(id="list_imports", answer=offsets_of("Imports", "imports", AccountWork)),
+    "GET account/imports": Door(id="list_imports", answer=page_of("Imports", "imports", AccountWork)),
     "GET account/imports/{work_id}": Door(id="get_import", answer=AccountWork),
-    "GET imported-runs": Door(id="list_imported_runs", answer=offsets_of("ImportedRuns", "runs", ImportedRun)),
+    "GET imported-runs": Door(id="list_imported_runs", answer=page_of("ImportedRuns", "runs", ImportedRun)),
     "GET imported-runs/{run_id}": Door(id="get_imported_run", answer=ImportedRun),
     "GET imported-runs/{run_id}/receipt": Door(
         id="get_imported_receipt", answer=_BINARY, media_type="application/vnd.swath.receipt.v1+json"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from swath_marketplace.api.openapi.door import Door, Word
+from swath_marketplace.api.openapi.door import Door, ListPage, Word
 from swath_marketplace.domain.added_value import Per
 from swath_marketplace.domain.maturity import MaturityLevel
 
@@ -150,19 +150,13 @@ class FacetCount(Word):
     chosen: bool
 
 
-class Search(Word):
+class Search(ListPage):
     """A page of what was found."""
 
     algorithms: list[Entry]
-    total: int
     sort: str
     facets: dict[str, list[FacetCount]]
     hints: list[dict[str, Any]]
-    limit: int
-    offset: int
-    next_offset: int | None
-    cursor: str | None
-    """Where the next page begins; null at the end."""
 
 
 class WholeAlgorithm(Algorithm):

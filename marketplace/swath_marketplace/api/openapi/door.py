@@ -56,18 +56,3 @@ class ListPage(Word):
     next_cursor: str | None
     """Where the next page begins, whatever is added meanwhile; null at the end."""
     links: PageLinks
-
-
-class Offsets(Word):
-    """A page of a list that knows no cursors."""
-
-    total: int
-    limit: int
-    offset: int
-    next_offset: int | None
-
-
-def offsets_of(title: str, member: str, item: type[BaseModel]) -> type[BaseModel]:
-    """The model of a page of a list without cursors."""
-    fields: dict[str, Any] = {member: (list[item], ...)}  # type: ignore[valid-type]
-    return create_model(title, __base__=Offsets, __doc__=f"A page of a list of {member}.", **fields)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from swath_marketplace.api.openapi.algorithms import Version
-from swath_marketplace.api.openapi.door import Door, Word, offsets_of
+from swath_marketplace.api.openapi.door import Door, Word, page_of
 from swath_marketplace.api.openapi.maturity import Result
 from swath_marketplace.api.openapi.trust import Act
 from swath_marketplace.domain.maturity import MaturityLevel
@@ -151,7 +151,7 @@ DOORS = {
     "DELETE follows/{owner}/{name}": Door(id="unfollow_algorithm", answer=Choice),
     "POST notices/read": Door(id="read_notices", answer=Read),
     "POST reports": Door(id="report", answer=Report, refusals=(404, 409), leads={"get_report": "report_id=id"}),
-    "GET reports": Door(id="list_reports", answer=offsets_of("Reports", "reports", Report)),
+    "GET reports": Door(id="list_reports", answer=page_of("Reports", "reports", Report)),
     "GET reports/{report_id}": Door(id="get_report", answer=Report),
     "POST reports/{report_id}/answer": Door(id="answer_report", answer=Report),
     f"POST {_REVIEW}/replies": Door(id="reply_to_review", answer={"type": "object", "title": "A reply"}),

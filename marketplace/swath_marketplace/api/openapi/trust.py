@@ -7,7 +7,7 @@ from typing import Any
 
 from swath_marketplace.api.openapi.algorithms import Version, WholeAlgorithm
 from swath_marketplace.api.openapi.comparisons import Compared, Tolerance
-from swath_marketplace.api.openapi.door import Door, Word, offsets_of, page_of
+from swath_marketplace.api.openapi.door import Door, Word, page_of
 from swath_marketplace.domain.moderation import ActKind
 
 
@@ -192,5 +192,5 @@ DOORS = {
     "POST algorithms/{owner}/{name}/versions/{version}/revoke": Door(
         id="revoke_version", answer=Version, refusals=(409,)
     ),
-    "GET acts": Door(id="list_acts", answer=offsets_of("Acts", "acts", Act), refusals=(404,)),
+    "GET acts": Door(id="list_acts", answer=page_of("Acts", "acts", Act), refusals=(404,)),
 }

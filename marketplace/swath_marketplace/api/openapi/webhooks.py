@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from swath_marketplace.api.openapi.door import Door, Word, offsets_of
+from swath_marketplace.api.openapi.door import Door, Word, page_of
 
 
 class Webhook(Word):
@@ -85,7 +85,7 @@ DOORS = {
     "POST webhooks/{webhook_id}/rotate": Door(id="rotate_webhook_secret", answer=NewWebhook),
     "POST webhooks/{webhook_id}/test": Door(id="test_webhook", answer=Delivery, refusals=(409,)),
     "GET webhooks/{webhook_id}/deliveries": Door(
-        id="list_deliveries", answer=offsets_of("Deliveries", "deliveries", Delivery)
+        id="list_deliveries", answer=page_of("Deliveries", "deliveries", Delivery)
     ),
     "GET webhooks/{webhook_id}/deliveries/{delivery_id}": Door(id="get_delivery", answer=WholeDelivery),
     "POST webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": Door(

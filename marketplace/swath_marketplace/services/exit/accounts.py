@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import Conflict, Forbidden, NotFound
 
 from swath_marketplace.domain.account_work import AccountWork, WorkKind, WorkStage
@@ -95,12 +96,14 @@ class Accounts:
             )
         return found
 
-    def list(self, actor: Actor, kind: WorkKind, *, limit: int, offset: int) -> tuple[Sequence[AccountWork], int]:
+    def list(
+        self, actor: Actor, kind: WorkKind, *, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[AccountWork], int]:
         """A page of the caller's, the latest first."""
         actor.require(Scope.READ)
         if actor.kind is not ActorKind.USER:
             return [], 0
-        return self._store.list(kind, owner=actor.name, limit=limit, offset=offset)
+        return self._store.list(kind, owner=actor.name, limit=limit, offset=offset, after=after)
 
     def archive(self, actor: Actor, work_id: str) -> tuple[AccountWork, Path]:
         """The file of an export that is made.

@@ -13,6 +13,7 @@ from swath.contract.receipts import Believed, Bundle, check_bundle
 from swath.contract.signing_keys import KeySet
 from swath.signatures import verify
 from swath_service.actor import Actor, ActorKind, Scope
+from swath_service.cursors import Place
 from swath_service.errors import NotFound
 
 from swath_marketplace.domain.account_archive import ArchivedOutput, ArchivedRun
@@ -102,12 +103,14 @@ class Foreign:
         version = self._registry.version(actor, path)
         return version, self._store.version(version)
 
-    def list(self, actor: Actor, *, limit: int, offset: int) -> tuple[Sequence[ForeignRun], int]:
+    def list(
+        self, actor: Actor, *, limit: int, offset: int = 0, after: Place | None = None
+    ) -> tuple[Sequence[ForeignRun], int]:
         """A page of the runs that the caller brought in, the latest made first."""
         actor.require(Scope.READ)
         if actor.kind is not ActorKind.USER:
             return [], 0
-        return self._store.runs(actor.name, limit=limit, offset=offset)
+        return self._store.runs(actor.name, limit=limit, offset=offset, after=after)
 
     def get(self, actor: Actor, run_id: str) -> ForeignRun:
         """One of them.
