@@ -1,4 +1,4 @@
-"""Every page of the marketplace, wide and light, narrow and dark: nothing serious for axe, nothing beside the screen."""
+"""Every page, wide and light, narrow and dark: nothing serious for axe, nothing beside the screen."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ def fill(world: World, root: Path) -> dict[str, str]:
     context.maturity.review(bob, "ada/echo@1.0.0", kind=ReviewKind.FUNCTIONAL, verdict=ReviewVerdict.APPROVE, text=said)
     context.moderation.reviews.reply(ada, "ada/echo@1.0.0", review=1, text="Thank you for looking.")
     wrong = "The summary promises more than the algorithm does; see the third cell of its notebook."
-    names["report"] = context.moderation.reports.report(bob, "ada/double@1.0.0", kind=ReportKind.WRONG_RESULTS, text=wrong).report.id
+    names["report"] = context.moderation.reports.report(
+        bob, "ada/double@1.0.0", kind=ReportKind.WRONG_RESULTS, text=wrong
+    ).report.id
     context.moderation.acts.revoke(operator(), "ada/double@1.0.0", reason="it reads the wrong band")
     apex(root)
     assert context.judging.externals.import_folder("apex", root).new
