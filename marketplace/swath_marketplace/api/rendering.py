@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from swath_service.actor import Actor
 from swath_service.errors import STATUSES as FAMILIES
-from swath_service.errors import SwathError
+from swath_service.errors import Forbidden, SwathError
 from swath_service.logs import request_id
 from swath_service.pages import Pages
 from swath_service.problems import status_of
@@ -72,6 +72,10 @@ def error_page(
     request: Request, error: SwathError, status: int, *, prefix: str, viewer: Actor | None = None
 ) -> Response:
     """That page, with a status that is known already."""
+    if error.code == "missing-scope":
+        # Nobody made a token to look at a page.
+        words = error.message.replace("this token", "your sign-in")
+        error = Forbidden(code=error.code, message=words, mend="ask an operator for it")
     return render(
         request, "error.html", prefix=prefix, viewer=viewer, status=status, error=error, error_id=request_id.get()
     )

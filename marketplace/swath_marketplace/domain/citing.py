@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
+
+from swath.contract import spdx
 
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 
@@ -18,6 +21,8 @@ DATACITE_SCHEMA = "http://datacite.org/schema/kernel-4"
 _DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}|\\^`]+")
 _ADDRESS = re.compile(r"https?://[^\s\"<>{}|\\^`\])]+")
 _ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
+#: What the schema of CITATION.cff 1.2.0 takes for one; DataCite and the resolver take more.
+_CFF_DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)?/[A-Za-z0-9:/_;\-.()\[\]\\]+")
 _SPDX_ID = re.compile(r"[A-Za-z0-9.+-]+")
 _MOST_AUTHORS = 50
 
@@ -60,7 +65,7 @@ def creators_of(told: object, *, owner: str) -> tuple[Creator, ...]:
     """The authors that a CITATION.cff of the author's own names; whoever published it where that names none."""
     authors = told.get("authors") if isinstance(told, Mapping) else None
     found = [made for one in (authors if isinstance(authors, list) else [])[:_MOST_AUTHORS] if (made := _creator(one))]
-    return tuple(found) or (Creator(name=owner),)
+    return tuple(dict.fromkeys(found)) or (Creator(name=owner),)
 
 
 def doi_of(told: object) -> str:
@@ -88,7 +93,7 @@ def _word(value: object) -> str:
 
 
 def citation_cff(citation: Citation) -> str:
-    """The citation as CITATION.cff 1.2.0. Every text is a JSON string, which is a YAML one as well."""
+    """The citation as CITATION.cff 1.2.0, valid by its schema."""
     version, meta = citation.version, citation.version.metadata
     lines = [
         "cff-version: 1.2.0",
@@ -103,17 +108,28 @@ def citation_cff(citation: Citation) -> str:
     ]
     if summary := str(meta.get("summary") or ""):
         lines.append(f"abstract: {_text(summary)}")
-    if citation.doi:
+    if _CFF_DOI.fullmatch(citation.doi):
         lines.append(f"doi: {_text(citation.doi)}")
-    licence = str(meta.get("license") or "")
-    # The schema takes identifiers of SPDX's list alone; an expression of several is none.
-    if _SPDX_ID.fullmatch(licence):
-        lines.append(f"license: {_text(licence)}")
+    if licences := _cff_licences(str(meta.get("license") or "")):
+        lines += ["license:", *(f"  - {_text(one)}" for one in licences)]
     if keywords := _texts(meta.get("keywords")):
         lines += ["keywords:", *(f"  - {_text(word)}" for word in keywords)]
     lines += ["identifiers:", "  - type: other", f"    value: {_text(version.digest)}"]
     lines.append('    description: "Digest over notebook, interface and environment lock"')
+    if citation.doi and not _CFF_DOI.fullmatch(citation.doi):
+        lines += ["  - type: url", f"    value: {_text(f'https://doi.org/{quote(citation.doi)}')}"]
     return "\n".join(lines) + "\n"
+
+
+def _cff_licences(expression: str) -> Sequence[str]:
+    """The licences to choose from, which is what a list of them means there; empty where that cannot be told.
+
+    The schema takes identifiers alone, of SPDX's list as it was in 2021: neither ``AND``, ``WITH`` nor what authors
+    define. Those of the short list were all on it.
+    """
+    words = expression.split()
+    choice = len(words) % 2 == 1 and set(words[1::2]) <= {"OR"} and set(words[::2]) <= set(spdx.COMMON)
+    return list(dict.fromkeys(words[::2])) if choice else []
 
 
 def _cff_author(creator: Creator) -> Sequence[str]:
@@ -202,7 +218,10 @@ def _tex(text: str) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value)
+    """A double-quoted scalar of YAML: a JSON string, but for ``\\U``, as YAML has no pairs of surrogates."""
+    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    quoted = json.dumps(whole, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in quoted)
 
 
 def _texts(value: object) -> list[str]:

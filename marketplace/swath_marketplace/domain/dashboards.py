@@ -25,6 +25,24 @@ LEAST_RUNS = 5
 MOST_DAYS_DRAWN = 92
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """The time that a dashboard tells of."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def first_day(self) -> date:
+        """The first day that is told of."""
+        return self.since.date()
+
+    @property
+    def last_day(self) -> date:
+        """Today."""
+        return self.until.date()
+
+
 def class_told(head: str | None) -> str | None:
     """The class of an exception as an author may see it: what stands before the first colon of its message."""
     if not head:

@@ -37,6 +37,8 @@ RELATIONS = {
     "cite-as": "Cite as",
     "example-output": "Example output",
 }
+#: Stands where nobody says who it is.
+NOT_TOLD = "not told"
 _MOST_LINKS = 40
 
 
@@ -64,8 +66,14 @@ class Party:
     """Who provides something, or where it runs."""
 
     title: str
+    """`NOT_TOLD` where no record says it."""
     href: str = ""
     """Its website; empty where none is told."""
+
+    @property
+    def known(self) -> bool:
+        """Whether a record says who it is."""
+        return self.title != NOT_TOLD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,8 +150,8 @@ def catalogue_entry(listed: ListedEntry) -> Entry:
         keywords=entry.keywords,
         body=f"{entry.description} {entry.provider.title} {entry.platform.title} {entry.offers}",
         facets={
-            Facet.PLATFORM: (entry.platform.title,),
-            Facet.AUTHOR: (entry.provider.title,),
+            **({Facet.PLATFORM: (entry.platform.title,)} if entry.platform.known else {}),
+            **({Facet.AUTHOR: (entry.provider.title,)} if entry.provider.known else {}),
             **({Facet.LICENCE: (entry.licence,)} if entry.licence else {}),
         },
         published_at=_moment(entry.updated) or listed.imported_at,
@@ -277,7 +285,7 @@ def _party(record: object, link: Mapping[str, Any] | None) -> Party:
     title = _text(properties.get("title"), 200) if isinstance(properties, Mapping) else ""
     websites = [one for one in _listed(record.get("links")) if one.get("rel") == "website"] if title else []  # type: ignore[attr-defined]
     href = next((address for one in websites if (address := web_address(one.get("href")))), "")
-    return Party(title=title or _text((link or {}).get("title"), 200) or "not told", href=href)
+    return Party(title=title or _text((link or {}).get("title"), 200) or NOT_TOLD, href=href)
 
 
 def _cost(properties: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Iterator
 
+from swath_service.loops import Loop
+
 from swath_marketplace.domain.algorithms import AlgorithmVersion
 from swath_marketplace.domain.assessments import Assessment, Cause, CriteriaFile, assess
 from swath_marketplace.domain.benchmarks import Round
@@ -81,41 +83,25 @@ class AssessmentClock:
     def __init__(self, *, assessor: Assessor, algorithms: AlgorithmStore) -> None:
         self._assessor = assessor
         self._algorithms = algorithms
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("assessments", self.look, every_seconds=_STALE_SECONDS, first_seconds=_FIRST_SECONDS)
 
     def start(self) -> None:
         """Begin to look."""
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._loop, name="assessments", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Look no more; waits for the version that is being assessed."""
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
+        self._loop.stop(within_seconds=10)
 
     def look(self) -> None:
         """Assess every version that is due; one that fails does not keep the others from it."""
         for version in self._offered():
-            if self._ending.is_set():
+            if self._loop.ending:
                 return
             try:
                 self._assessor.refresh(version)
             except Exception:
                 log.exception("%s %s could not be assessed", version.path, version.version)
-
-    def _loop(self) -> None:
-        pause = _FIRST_SECONDS
-        while not self._ending.wait(pause):
-            pause = _STALE_SECONDS
-            try:
-                self.look()
-            except Exception:
-                # A database that is away for a moment ends nothing.
-                log.exception("versions could not be looked at")
 
     def _offered(self) -> Iterator[AlgorithmVersion]:
         offset, total = 0, 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden
@@ -13,7 +13,7 @@ from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion
 from swath_marketplace.domain.assessments import Standing
 from swath_marketplace.domain.breaks import Break
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.dashboards import Use
+from swath_marketplace.domain.dashboards import Told, Use
 from swath_marketplace.domain.moderation import Act
 from swath_marketplace.domain.reports import ReportState
 from swath_marketplace.domain.reviews import Review
@@ -43,27 +43,15 @@ class AlgorithmDesk:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AuthorDashboard:
+class AuthorDashboard(Told):
     """What an author is told."""
 
     author: str
-    since: datetime
-    until: datetime
     algorithms: Sequence[AlgorithmDesk]
     reports: Sequence[ReportView]
     """The latest about what is theirs."""
     open_reports: int
     acts: Sequence[Act]
-
-    @property
-    def first_day(self) -> date:
-        """The first day that is told of."""
-        return self.since.date()
-
-    @property
-    def last_day(self) -> date:
-        """Today."""
-        return self.until.date()
 
 
 class AuthorDashboards:

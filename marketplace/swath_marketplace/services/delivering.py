@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from swath_service.loops import Loop
+
 from swath_marketplace.domain.breaks import Notice, NoticeKind
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import AddressRefused
@@ -26,7 +28,7 @@ from swath_marketplace.domain.hooks import (
     pause_after,
 )
 from swath_marketplace.executors.outgoing import Answer, Outgoing, OutgoingFailed
-from swath_marketplace.services.holders import is_gone, new_holder
+from swath_marketplace.services.holders import free_gone, new_holder
 from swath_marketplace.services.hook_secrets import HookSecrets
 from swath_marketplace.store.deliveries import DeliveryStore, Outcome
 
@@ -76,9 +78,8 @@ class Deliverer:
         self._spread = spread
         self._writers: dict[str, Writer] = {}
         self.holder = new_holder()
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._pruned_at = float("-inf")
+        self._loop = Loop("deliverer", self._step, every_seconds=_IDLE_PAUSE_SECONDS)
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._busy: set[str] = set()
@@ -89,24 +90,20 @@ class Deliverer:
 
     def start(self) -> None:
         """Begin, in threads of its own."""
-        self._take_over()
+        free_gone(self._store)
         self._pool = ThreadPoolExecutor(max_workers=_SENDERS, thread_name_prefix="deliver")
-        self._thread = threading.Thread(target=self._loop, name="deliverer", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End after what is being sent; the next one takes over at once."""
-        self._ending.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join()
+        self._loop.stop()
         if self._pool:
             self._pool.shutdown(wait=True)
         self._store.let_go(self.holder)
 
     def wake(self) -> None:
         """There is something to send."""
-        self._wake.set()
+        self._loop.wake()
 
     def look(self) -> int:
         """Send what is due; answers how much that was. Without `start`, all of it in this thread."""
@@ -204,27 +201,12 @@ class Deliverer:
             return f"it took nothing since {webhook.failing_since:%Y-%m-%d %H:%M} UTC; at last {attempt.error}"
         return ""
 
-    def _take_over(self) -> None:
-        """Free what holders hold that were processes of this machine and are gone."""
-        for holder in self._store.holders():
-            if is_gone(holder):
-                self._store.let_go(holder)
-
-    def _loop(self) -> None:
-        pruned = float("-inf")
-        while not self._ending.is_set():
-            sent = 0
-            try:
-                sent = self.look()
-                if time.monotonic() - pruned > _PRUNE_SECONDS:
-                    pruned = time.monotonic()
-                    self._store.prune(now=self._clock())
-            except Exception:
-                # A database that is away for a moment must not end the thread.
-                log.exception("messages could not be looked at")
-                self._ending.wait(1.0)
-            self._wake.wait(_BUSY_PAUSE_SECONDS if sent else _IDLE_PAUSE_SECONDS)
-            self._wake.clear()
+    def _step(self) -> float | None:
+        sent = self.look()
+        if time.monotonic() - self._pruned_at > _PRUNE_SECONDS:
+            self._pruned_at = time.monotonic()
+            self._store.prune(now=self._clock())
+        return _BUSY_PAUSE_SECONDS if sent else None
 
 
 def _notice(webhook: Webhook, why: str, attempt: Attempt) -> Notice:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from swath_service.actor import Actor, ActorKind, Scope
 from swath_service.errors import Forbidden
+from swath_service.loops import Loop
 
 from swath_marketplace.domain.algorithms import Algorithm, AlgorithmVersion
 from swath_marketplace.domain.breaks import Notice
@@ -127,27 +127,19 @@ class FollowKeeper:
         self._store = store
         self._maturity = maturity
         self._clock = clock
-        self._wake = threading.Event()
-        self._ending = False
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("follows", self._step, every_seconds=_PAUSE_SECONDS, first_seconds=_PAUSE_SECONDS)
 
     def start(self) -> None:
         """Begin to look."""
-        self._ending = False
-        self._thread = threading.Thread(target=self._loop, name="follows", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Look no more."""
-        self._ending = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
+        self._loop.stop(within_seconds=10)
 
     def wake(self, _: object = None) -> None:
         """Something happened: look soon."""
-        self._wake.set()
+        self._loop.wake()
 
     def look(self) -> Sequence[Notice]:
         """Look at everything that is followed; one that fails does not keep the others from it."""
@@ -181,14 +173,5 @@ class FollowKeeper:
             for one in some
         }
 
-    def _loop(self) -> None:
-        while not self._ending:
-            self._wake.wait(_PAUSE_SECONDS)
-            self._wake.clear()
-            if self._ending:
-                return
-            try:
-                self.look()
-            except Exception:
-                # A database that is away for a moment ends nothing.
-                log.exception("followers could not be told")
+    def _step(self) -> None:
+        self.look()

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Iterable
+from typing import Protocol
 
 from swath_sandbox import processes
+
+
+class Leases(Protocol):
+    """A store whose things are held."""
+
+    def holders(self) -> Iterable[str]:
+        """Everybody who holds anything."""
+        ...
+
+    def let_go(self, holder: str) -> object:
+        """Free what `holder` holds."""
+        ...
 
 
 def new_holder() -> str:
@@ -21,3 +35,10 @@ def is_gone(holder: str) -> bool:
     """
     boot, pid, started, _ = holder.split(":")
     return boot == processes.boot_id() and not processes.is_alive(int(pid), int(started), boot)
+
+
+def free_gone(leases: Leases) -> None:
+    """Free what holders hold that were processes of this machine and are gone."""
+    for holder in leases.holders():
+        if is_gone(holder):
+            leases.let_go(holder)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from swath_service.errors import SwathError
+from swath_service.loops import Loop
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.keeping import RESULTS_DAYS, kept_until
@@ -70,27 +70,19 @@ class ResultKeeper:
         self._folders = folders
         self._days = days
         self._clock = clock
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("keeping", self._step, every_seconds=_PAUSE_SECONDS)
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._loop, name="keeping", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End; what is left is gone on with at the next start."""
-        self._ending.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
+        self._loop.stop(within_seconds=10)
 
     def on_end(self, run: Run) -> None:  # noqa: ARG002 - a listener's signature
         """A run has ended: find out soon how long its files are kept."""
-        self._wake.set()
+        self._loop.wake()
 
     def look(self) -> int:
         """One look; of how many runs the files were removed."""
@@ -100,7 +92,7 @@ class ResultKeeper:
             log.info("the results of %d runs have expired", len(expired))
         removed = 0
         for run_id in self._store.uncleared(limit=_AT_ONCE):
-            if self._ending.is_set():
+            if self._loop.ending:
                 break
             if self._folders.discard(run_id):
                 self._store.cleared(run_id, at=self._clock())
@@ -118,14 +110,5 @@ class ResultKeeper:
                 return
             self._store.note(run.id, kept_until(run.ended_at, keep=keep, now=self._clock()))
 
-    def _loop(self) -> None:
-        while not self._ending.is_set():
-            more = 0
-            try:
-                self._wake.clear()
-                more = self.look()
-            except Exception:
-                # A database that is away for a moment must not end the thread.
-                log.exception("what is to be kept could not be looked at")
-            if more < _AT_ONCE:
-                self._wake.wait(_PAUSE_SECONDS)
+    def _step(self) -> float | None:
+        return None if self.look() < _AT_ONCE else 0.0

@@ -6,7 +6,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from swath_service.actor import Actor, Scope
@@ -14,7 +14,7 @@ from swath_service.actor import Actor, Scope
 from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.breaks import Break
 from swath_marketplace.domain.clock import Clock
-from swath_marketplace.domain.dashboards import Capacity, DaySpend, FailingVersion, Storage, Waiting
+from swath_marketplace.domain.dashboards import Capacity, DaySpend, FailingVersion, Storage, Told, Waiting
 from swath_marketplace.domain.fairness import Slots, Terms
 from swath_marketplace.domain.moderation import Act
 from swath_marketplace.domain.reports import ReportState
@@ -34,11 +34,9 @@ _ALL = Viewer(sees_all=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OperatorDashboard:
+class OperatorDashboard(Told):
     """What an operator is told."""
 
-    since: datetime
-    until: datetime
     waiting: Sequence[Waiting]
     """The longest wait first."""
     waiting_runs: int
@@ -57,16 +55,6 @@ class OperatorDashboard:
     """Open ones, the oldest first."""
     open_reports: int
     acts: Sequence[Act]
-
-    @property
-    def first_day(self) -> date:
-        """The first day that is told of."""
-        return self.since.date()
-
-    @property
-    def last_day(self) -> date:
-        """Today."""
-        return self.until.date()
 
 
 class OperatorDashboards:

@@ -17,8 +17,7 @@ from swath_service.errors import Invalid
 
 from swath_marketplace.domain.algorithms import Resources
 from swath_marketplace.domain.fairness import Slots
-
-_DEEPEST = 100
+from swath_marketplace.domain.nesting import is_too_deep
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +65,7 @@ def check_notebook(notebook: Any, *, environments: Collection[str], slots: Slots
 
 
 def _stored(notebook: Any) -> bytes:
-    if not isinstance(notebook, dict) or _too_deep(notebook):
+    if not isinstance(notebook, dict) or is_too_deep(notebook):
         raise _no_notebook("a notebook is a JSON object, nested no deeper than a notebook is")
     try:
         return canonical_json(notebook)
@@ -82,21 +81,6 @@ def _no_notebook(message: str) -> Invalid:
         mend=mend,
         findings=[{"field": "notebook", "message": message, "mend": mend}],
     )
-
-
-def _too_deep(value: Any) -> bool:
-    """Whether `value` is nested deeper than any notebook; without recursion, which such a value would exhaust."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _form(notebook: dict[str, Any]) -> list[Finding]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
+
+from swath_service.loops import Loop
 
 from swath_marketplace.services.receipts import Issuer
 from swath_marketplace.store.signing_keys import KeyUnfit
@@ -21,33 +22,25 @@ class ReceiptKeeper:
 
     def __init__(self, issuer: Issuer, *, pause_seconds: float = _PAUSE_SECONDS) -> None:
         self._issuer = issuer
-        self._pause = pause_seconds
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._looked_at = float("-inf")
+        self._loop = Loop("receipts", self._step, every_seconds=pause_seconds)
 
     def start(self) -> None:
         """Begin."""
-        self._thread = threading.Thread(target=self._loop, name="receipts", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End after what is under way."""
-        self._ending.set()
-        if self._thread:
-            self._thread.join()
+        self._loop.stop()
 
-    def _loop(self) -> None:
-        looked_at = float("-inf")
-        while not self._ending.is_set():
-            issued = 0
-            try:
-                if self._issuer.owes or time.monotonic() - looked_at > _WHOLE_SECONDS:
-                    issued = self._issuer.sweep()
-                    looked_at = time.monotonic()
-            except KeyUnfit as error:
-                log.error("no receipt can be signed: %s", error)
-            except Exception:
-                log.exception("the sweep for receipts failed")
-            if not issued:
-                # While much is owed there is no pause.
-                self._ending.wait(self._pause)
+    def _step(self) -> float | None:
+        if not self._issuer.owes and time.monotonic() - self._looked_at <= _WHOLE_SECONDS:
+            return None
+        try:
+            issued = self._issuer.sweep()
+        except KeyUnfit as error:
+            log.error("no receipt can be signed: %s", error)
+            return None
+        self._looked_at = time.monotonic()
+        # While much is owed there is no pause.
+        return 0.0 if issued else None

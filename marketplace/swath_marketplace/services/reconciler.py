@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from swath_service.errors import Unavailable
+from swath_service.loops import Loop
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import LeaseLost
@@ -21,7 +22,7 @@ from swath_marketplace.domain.runs import Desired, Run, Stage
 from swath_marketplace.executors.protocol import Executor, Seen
 from swath_marketplace.services.budgets import BudgetWatch
 from swath_marketplace.services.events import EventLogs
-from swath_marketplace.services.holders import is_gone, new_holder
+from swath_marketplace.services.holders import free_gone, new_holder
 from swath_marketplace.services.steps import Stepper
 from swath_marketplace.services.terms import TermsBook
 from swath_marketplace.store.runs import RunStore
@@ -84,9 +85,7 @@ class Reconciler:
         self._workers = workers
         self._companions = tuple(companions)
         self.holder = new_holder()
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("reconciler", self._step, every_seconds=_IDLE_PAUSE_SECONDS)
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._in_flight: set[str] = set()
@@ -97,8 +96,7 @@ class Reconciler:
         """Begin, in a thread of its own."""
         self.take_over()
         self._pool = ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="run")
-        self._thread = threading.Thread(target=self._loop, name="reconciler", daemon=True)
-        self._thread.start()
+        self._loop.start()
         for companion in self._companions:
             companion.start()
 
@@ -106,10 +104,7 @@ class Reconciler:
         """End; runs go on, and the next reconciler takes them over at once."""
         for companion in self._companions:
             companion.stop()
-        self._ending.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join()
+        self._loop.stop()
         if self._pool:
             self._pool.shutdown(wait=True)
         self._terms.close()
@@ -117,7 +112,7 @@ class Reconciler:
 
     def wake(self) -> None:
         """There is something to do: look now instead of in a moment."""
-        self._wake.set()
+        self._loop.wake()
 
     def lease_until(self) -> datetime:
         """When a lease that begins now ends."""
@@ -125,9 +120,7 @@ class Reconciler:
 
     def take_over(self) -> None:
         """Free the runs of holders that were processes of this machine and are gone."""
-        for holder in self._store.holders():
-            if is_gone(holder):
-                self._store.let_go(holder)
+        free_gone(self._store)
 
     @contextmanager
     def handling(self, run_id: str) -> Iterator[None]:
@@ -184,17 +177,8 @@ class Reconciler:
             now = self._clock()
             self._store.admit(holder=self.holder, until=now + self._lease, slots=self._slots, now=now, terms=terms)
 
-    def _loop(self) -> None:
-        while not self._ending.is_set():
-            busy = True
-            try:
-                busy = self.look()
-            except Exception:
-                # A database that is away for a moment must not end the thread that everything depends on.
-                log.exception("the reconciler could not look")
-                self._ending.wait(1.0)
-            self._wake.wait(_BUSY_PAUSE_SECONDS if busy else _IDLE_PAUSE_SECONDS)
-            self._wake.clear()
+    def _step(self) -> float | None:
+        return _BUSY_PAUSE_SECONDS if self.look() else None
 
     def _dispatch(self, run: Run) -> None:
         with self._lock:

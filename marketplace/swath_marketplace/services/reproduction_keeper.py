@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from datetime import timedelta
 
 from swath_service.errors import Unavailable
+from swath_service.loops import Loop
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.errors import LeaseLost
 from swath_marketplace.domain.reproductions import Reproduction
 from swath_marketplace.executors.comparer import ComparerUnavailable
-from swath_marketplace.services.holders import is_gone, new_holder
+from swath_marketplace.services.holders import free_gone, new_holder
 from swath_marketplace.services.reproducing import Reproducer
 from swath_marketplace.store.reproductions import ReproductionStore
 
@@ -36,34 +36,26 @@ class ReproductionKeeper:
         self._reproducer = reproducer
         self._clock = clock
         self.holder = new_holder()
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("reproductions", self._step, every_seconds=_IDLE_PAUSE_SECONDS)
         self._trouble: dict[str, tuple[int, float]] = {}
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
         self.take_over()
-        self._thread = threading.Thread(target=self._loop, name="reproductions", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End; the next keeper takes over at once."""
-        self._ending.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join()
+        self._loop.stop()
         self._store.let_go(self.holder)
 
     def wake(self) -> None:
         """There is something to do."""
-        self._wake.set()
+        self._loop.wake()
 
     def take_over(self) -> None:
         """Free what holders hold that were processes of this machine and are gone."""
-        for holder in self._store.holders():
-            if is_gone(holder):
-                self._store.let_go(holder)
+        free_gone(self._store)
 
     def look(self) -> bool:
         """Advance everything that can go on, once; answers whether anything is open."""
@@ -99,17 +91,8 @@ class ReproductionKeeper:
             log.exception("reproduction %s could not be advanced from %s", one.id, one.stage.value)
             self._trouble[one.id] = _later(failures)
 
-    def _loop(self) -> None:
-        while not self._ending.is_set():
-            busy = True
-            try:
-                busy = self.look()
-            except Exception:
-                # A database that is away for a moment must not end the thread.
-                log.exception("reproductions could not be looked at")
-                self._ending.wait(1.0)
-            self._wake.wait(_BUSY_PAUSE_SECONDS if busy else _IDLE_PAUSE_SECONDS)
-            self._wake.clear()
+    def _step(self) -> float | None:
+        return _BUSY_PAUSE_SECONDS if self.look() else None
 
 
 def _later(failures: int) -> tuple[int, float]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from swath_service.errors import NotFound, Unavailable
+from swath_service.loops import Loop
 
 from swath_marketplace.domain.benchmarks import Order, RoundState
 from swath_marketplace.domain.clock import Clock
@@ -66,9 +66,7 @@ class RoundKeeper:
         self._failures: dict[str, int] = {}
         self._listeners: list[RoundListener] = []
         self._holder = new_holder()
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("rounds", self._step_on, every_seconds=_PAUSE_SECONDS)
 
     def add_listener(self, listener: RoundListener) -> None:
         """Let `listener` know of each round that has ended; before `start`."""
@@ -77,21 +75,17 @@ class RoundKeeper:
     def start(self) -> None:
         """Begin, in a thread of its own."""
         self._take_over()
-        self._thread = threading.Thread(target=self._loop, name="rounds", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """End; an open round goes on where it is when the next keeper starts."""
-        self._ending.set()
-        self._wake.set()
-        if self._thread:
-            # A comparison may go on for minutes; it is made again.
-            self._thread.join(timeout=10)
+        # A comparison may go on for minutes; it is made again.
+        self._loop.stop(within_seconds=10)
         self._store.let_go(self._holder)
 
     def wake(self) -> None:
         """There is something to do: look now instead of in a moment."""
-        self._wake.set()
+        self._loop.wake()
 
     def look(self) -> bool:
         """One look: ask for what is due, step the round that runs, tell of what has ended. Whether there is more."""
@@ -169,14 +163,5 @@ class RoundKeeper:
         if is_gone(holder):
             self._store.let_go(holder)
 
-    def _loop(self) -> None:
-        while not self._ending.is_set():
-            more = False
-            try:
-                more = self.look()
-            except Exception:
-                # A database that is away for a moment must not end the thread.
-                log.exception("the rounds could not be looked at")
-            if not more:
-                self._wake.wait(_PAUSE_SECONDS)
-            self._wake.clear()
+    def _step_on(self) -> float | None:
+        return 0.0 if self.look() else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 import sqlalchemy as sa
+from swath_service.loops import Loop
 
 from swath_marketplace.domain.clock import Clock
 from swath_marketplace.domain.searching import Entry, EntryKind
@@ -127,28 +127,15 @@ class IndexKeeper:
 
     def __init__(self, index: SearchIndex) -> None:
         self._index = index
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("search-index", self._step, every_seconds=_PAUSE_SECONDS)
 
     def start(self) -> None:
         """Begin to fold."""
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._loop, name="search-index", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
         """Fold no more; waits for what is being folded."""
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-            self._thread = None
+        self._loop.stop(within_seconds=10)
 
-    def _loop(self) -> None:
-        pause = 0.0
-        while not self._ending.wait(pause):
-            pause = _PAUSE_SECONDS
-            try:
-                self._index.refresh(urgent=False)
-            except Exception:
-                # A database that is away for a moment ends nothing.
-                log.exception("the search index could not be brought up to date")
+    def _step(self) -> None:
+        self._index.refresh(urgent=False)

@@ -233,7 +233,7 @@ async def test_a_version_is_cited_as_the_formats_say(http: httpx.AsyncClient) ->
     here = "algorithms/ada/double/versions/1.0.0"
     plain = yaml.safe_load((await http.get(f"{here}/CITATION.cff", headers=as_("bob"))).text)
     assert (plain["authors"], plain["cff-version"]) == ([{"name": "ada"}], "1.2.0")
-    assert "license" not in plain
+    assert plain["license"] == ["MIT", "Apache-2.0"]
     authors = (
         "authors:\n  - family-names: Doe\n    given-names: Ada {x}\n    orcid: https://orcid.org/0000-0002-1825-0097\n"
     )

@@ -14,11 +14,11 @@ from swath_marketplace.api.context import Caller, Context, Services
 from swath_marketplace.api.ogc.asking import wrong
 from swath_marketplace.api.ogc.failures import Failed
 from swath_marketplace.api.ogc.telling import Teller
+from swath_marketplace.domain.nesting import DEEPEST, is_too_deep
 from swath_marketplace.services.ogc import OgcServices
 
 DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
-_DEEPEST = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +84,8 @@ async def body_of(request: Request, *, media_types: tuple[str, ...] = ("applicat
         parsed = json.loads(await request.body(), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise wrong("body", "it is no JSON", "send a JSON object") from None
-    if _too_deep(parsed):
-        raise wrong("body", f"it is nested deeper than {_DEEPEST}", "send a flatter document")
+    if is_too_deep(parsed):
+        raise wrong("body", f"it is nested deeper than {DEEPEST}", "send a flatter document")
     return parsed
 
 
@@ -96,17 +96,3 @@ def media_type_of(request: Request) -> str:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"JSON has no {name}")
-
-
-def _too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
-        if not level:
-            return False
-    return True

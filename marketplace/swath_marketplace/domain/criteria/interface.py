@@ -86,7 +86,8 @@ class TypedInterface:
         elif few:
             told = f"{len(interface.outputs)} outputs are declared, and {self.outputs} or more are asked for"
         else:
-            told = f"{len(interface.parameters)} parameters are typed and described"
+            count = len(interface.parameters)
+            told = "1 parameter is typed and described" if count == 1 else f"{count} parameters are typed and described"
         return Finding(
             met=not bare and not few,
             told=told,

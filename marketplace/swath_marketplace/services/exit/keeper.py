@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
 
 from swath.contract.digest import sha256_file
 from swath_service.errors import Unavailable
+from swath_service.loops import Loop
 
 from swath_marketplace.domain.account_work import AccountWork, WorkKind, WorkStage, ended
 from swath_marketplace.domain.clock import Clock
@@ -19,7 +19,7 @@ from swath_marketplace.services.exit.exporting import Exporter
 from swath_marketplace.services.exit.files import AccountFiles
 from swath_marketplace.services.exit.importing import Importer
 from swath_marketplace.services.exit.reading import ArchiveRefused
-from swath_marketplace.services.holders import is_gone, new_holder
+from swath_marketplace.services.holders import free_gone, new_holder
 from swath_marketplace.store.account_work import AccountWorkStore
 from swath_marketplace.store.signing_keys import KeyUnfit
 
@@ -58,31 +58,23 @@ class AccountKeeper:
         self._keep = keep
         self._clock = clock
         self.holder = new_holder()
-        self._wake = threading.Event()
-        self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("accounts", self._step, every_seconds=_IDLE_PAUSE_SECONDS)
         self._trouble: dict[str, tuple[int, float]] = {}
         self._swept_at = 0.0
 
     def start(self) -> None:
         """Begin, in a thread of its own."""
-        for holder in self._store.holders():
-            if is_gone(holder):
-                self._store.let_go(holder)
-        self._thread = threading.Thread(target=self._loop, name="accounts", daemon=True)
-        self._thread.start()
+        free_gone(self._store)
+        self._loop.start()
 
     def stop(self) -> None:
         """End; the next keeper begins what was under way anew."""
-        self._ending.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join()
+        self._loop.stop()
         self._store.let_go(self.holder)
 
     def wake(self) -> None:
         """There is something to do."""
-        self._wake.set()
+        self._loop.wake()
 
     def look(self) -> bool:
         """Work on the one that was asked for first, to its end; answers whether there was any."""
@@ -176,22 +168,12 @@ class AccountKeeper:
 
     def tell(self, work: AccountWork) -> None:
         """Write how far it is; raises when the service ends."""
-        if self._ending.is_set():
+        if self._loop.ending:
             raise _Stopped
         self._save(work)
 
-    def _loop(self) -> None:
-        while not self._ending.is_set():
-            busy = False
-            try:
-                busy = self.look()
-            except Exception:
-                # A database that is away for a moment must not end the thread.
-                log.exception("exports and imports could not be looked at")
-                self._ending.wait(1.0)
-            if not busy:
-                self._wake.wait(_IDLE_PAUSE_SECONDS)
-            self._wake.clear()
+    def _step(self) -> float | None:
+        return 0.0 if self.look() else None
 
 
 class _Told:
