@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from swath_service.errors import STATUSES, SwathError
 from swath_service.logs import request_id
+from swath_service.pages import wants_html
 
 log = logging.getLogger(__name__)
+
+#: Draws the page of an error with its status.
+ErrorPage = Callable[[Request, SwathError, int], Response]
 
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
@@ -57,15 +62,34 @@ def _methods(request: Request) -> list[str]:
     ]
 
 
+def show_pages(app: FastAPI, page: ErrorPage) -> None:
+    """Have a browser that goes to an address be told what is wrong by `page`; programs are told as ever."""
+    app.state.error_page = page
+
+
+def _shown(request: Request, told: JSONResponse, *, mend: str = "") -> Response:
+    """`told` as the service's page, where it has one and a browser asked for a page."""
+    page: ErrorPage | None = getattr(request.app.state, "error_page", None)
+    if page is None or request.method != "GET" or not wants_html(request) or told.status_code == 401:
+        return told
+    body = json.loads(bytes(told.body))
+    error = SwathError(code=body["code"], message=body["detail"], mend=body.get("mend", mend))
+    answer = page(request, error, told.status_code)
+    for name in ("Retry-After", "Allow"):
+        if name in told.headers:
+            answer.headers[name] = told.headers[name]
+    return answer
+
+
 def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
     """Make every error of `app` a problem document; `statuses` extends `swath_service.errors.STATUSES`."""
     table = {**STATUSES, **statuses}
 
     @app.exception_handler(SwathError)
-    async def _told(_: Request, error: SwathError) -> JSONResponse:
+    async def _told(request: Request, error: SwathError) -> Response:
         status = status_of(error, table)
         log.log(logging.ERROR if status >= 500 else logging.INFO, "%s %s: %s", status, error.code, error.message)
-        return problem(
+        told = problem(
             status=status,
             code=error.code,
             title=error.code.replace("-", " "),
@@ -75,24 +99,26 @@ def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
             headers=error.headers,
             **error.extra,
         )
+        return _shown(request, told)
 
     @app.exception_handler(RequestValidationError)
-    async def _malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _malformed(request: Request, error: RequestValidationError) -> Response:
         # The rejected value itself is not echoed: it may be a secret sent in the wrong place.
         findings = [
             {"field": ".".join(str(part) for part in fault["loc"] if part != "body") or "body", "message": fault["msg"]}
             for fault in error.errors()
         ]
-        return problem(
+        told = problem(
             status=422,
             code="malformed-request",
             title="malformed request",
             detail="; ".join(f"{finding['field']}: {finding['message']}" for finding in findings),
             findings=findings,
         )
+        return _shown(request, told, mend="change it in the address, or leave it out")
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> Response:
         code = {400: "malformed-body", 404: "no-such-address", 405: "method-not-allowed"}.get(
             error.status_code, "http-error"
         )
@@ -100,14 +126,17 @@ def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:
         if error.status_code == 405:
             headers["Allow"] = ", ".join(_methods(request))
         title, detail = code.replace("-", " "), str(error.detail)
-        return problem(status=error.status_code, code=code, title=title, detail=detail, headers=headers)
+        told = problem(status=error.status_code, code=code, title=title, detail=detail, headers=headers)
+        mend = "look at the address, or begin at the first page" if error.status_code == 404 else ""
+        return _shown(request, told, mend=mend)
 
     @app.exception_handler(Exception)
-    async def _unforeseen(_: Request, error: Exception) -> JSONResponse:
+    async def _unforeseen(request: Request, error: Exception) -> Response:
         log.exception("unforeseen %s", type(error).__name__)
-        return problem(
+        told = problem(
             status=500,
             code="internal-error",
             title="internal error",
             detail="something went wrong on our side; the operator finds it in the log under this id",
         )
+        return _shown(request, told, mend="try it again; if it stays, tell the operator the id below")

@@ -62,6 +62,8 @@ PAGES = (
     ("error", "no such level", "algorithms?level=draft", "bob"),
     ("error", "not there", "runs/none", "bob"),
     ("error", "not for bob", "operator", "bob"),
+    ("error", "no number", "runs?limit=many", "bob"),
+    ("error", "no such address", "nowhere/at/all", "bob"),
 )
 LONG = "https://example.org/" + "a-long-address-without-any-place-to-break-it/" * 6
 WORDS = f"It does what it says, with data of ours; see {LONG} for what we compared it with."

@@ -33,9 +33,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, load: Any) -> Iterator[Any]:
     world.made.database.dispose()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
-def test_every_resource_is_a_page_and_leads_on(stack: Any, chromium: Any, width: int, scheme: Any) -> None:
-    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_every_resource_is_a_page_and_leads_on(stack: Any, chromium: Any) -> None:
+    """How it looks, and to whom, is the business of ``test_every_page.py``."""
+    width = 1280
+    context = chromium.new_context(viewport={"width": width, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from swath_service.entity_tags import EntityTags
 from swath_service.identity import Identity
 from swath_service.page_keys import install_page_keys
 from swath_service.pages import wants_html
+from swath_service.problems import show_pages
 
 from swath_marketplace.api import (
     account,
@@ -54,6 +56,7 @@ from swath_marketplace.api.errors import STATUSES
 from swath_marketplace.api.idempotency import Idempotency
 from swath_marketplace.api.limits import BodyLimit
 from swath_marketplace.api.openapi import install_openapi
+from swath_marketplace.api.rendering import error_page
 
 
 class Worker(Protocol):
@@ -94,6 +97,7 @@ def make_app(*, context: Context, workers: Sequence[Worker], identity: Identity,
     ]
     install_page_keys(app, prefix=prefix)
     app.state.context = context
+    show_pages(app, partial(error_page, prefix=base))
 
     @app.get(f"{base}/health", tags=["health"])
     async def health() -> dict[str, str]:

@@ -65,11 +65,17 @@ def render(
 
 def render_error(request: Request, error: SwathError, *, prefix: str, viewer: Actor | None) -> Response:
     """The page that says what is wrong: people are not told in JSON."""
+    return error_page(request, error, status_of(error, {**FAMILIES, **STATUSES}), prefix=prefix, viewer=viewer)
+
+
+def error_page(
+    request: Request, error: SwathError, status: int, *, prefix: str, viewer: Actor | None = None
+) -> Response:
+    """That page, with a status that is known already."""
     if error.code == "missing-scope":
         # Nobody made a token to look at a page.
         words = error.message.replace("this token", "your sign-in")
         error = Forbidden(code=error.code, message=words, mend="ask an operator for it")
-    status = status_of(error, {**FAMILIES, **STATUSES})
     return render(
         request, "error.html", prefix=prefix, viewer=viewer, status=status, error=error, error_id=request_id.get()
     )
@@ -94,6 +100,8 @@ def size_text(size: float) -> str:
         if size < 1000 or unit == _UNITS[-1]:
             break
         size /= 1000
+    if size == 1 and unit == "bytes":
+        return "1 byte"
     return f"{size:.0f} {unit}" if unit == "bytes" or size >= 100 else f"{size:.1f} {unit}"
 
 
@@ -103,7 +111,7 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return f"{hours} h {minutes} min" if hours else (f"{minutes} min {rest} s" if rest else f"{minutes} min")
 
 
 def _pretty(value: Any) -> str:

@@ -139,3 +139,25 @@ async def test_a_version_s_page_tells_its_level_and_what_is_missing(browser: htt
     page = await browser.get("algorithms/ada/double/versions/1.0.0/page", headers=HTML)
     for told in ("prototype", "Missing for", "What its evidence shows", "A licence in SPDX form"):
         assert told in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("runs?limit=many", 422, "Limit"),
+        ("nowhere/at/all", 404, "What to do"),
+        ("runs/none", 404, "no such run"),
+        ("runs", 500, "the operator finds it in the log"),
+    ],
+)
+async def test_every_error_is_a_page_in_a_browser_and_a_problem_for_programs(
+    browser: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch, *, path: str, status: int, told: str
+) -> None:
+    if status == 500:
+        monkeypatch.setattr(type(world.runs), "list", lambda *_, **__: 1 / 0)
+    page, problem = await browser.get(path, headers=HTML), await browser.get(path)
+    assert (page.status_code, problem.status_code) == (status, status)
+    assert page.headers["content-type"].startswith("text/html")
+    assert problem.headers["content-type"] == "application/problem+json"
+    assert told.lower() in page.text.lower()
+    assert re.search(r"· id \w{8,}", page.text)
