@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -73,12 +74,17 @@ def _shown(request: Request, told: JSONResponse, *, mend: str = "") -> Response:
     if page is None or request.method != "GET" or not wants_html(request) or told.status_code == 401:
         return told
     body = json.loads(bytes(told.body))
-    error = SwathError(code=body["code"], message=body["detail"], mend=body.get("mend", mend))
+    error = SwathError(code=body["code"], message=_plain(body["detail"]), mend=body.get("mend", mend))
     answer = page(request, error, told.status_code)
     for name in ("Retry-After", "Allow"):
         if name in told.headers:
             answer.headers[name] = told.headers[name]
     return answer
+
+
+def _plain(detail: str) -> str:
+    """What a framework says, as people say it."""
+    return "there is nothing at this address" if detail == "Not Found" else re.sub(r"\b(query|path)\.", "", detail)
 
 
 def install(app: FastAPI, statuses: Mapping[type[SwathError], int]) -> None:

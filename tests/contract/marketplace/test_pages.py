@@ -144,8 +144,8 @@ async def test_a_version_s_page_tells_its_level_and_what_is_missing(browser: htt
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [
-        ("runs?limit=many", 422, "Limit"),
-        ("nowhere/at/all", 404, "What to do"),
+        ("runs?limit=many", 422, "<p>Limit: Input"),
+        ("nowhere/at/all", 404, "nothing at this address"),
         ("runs/none", 404, "no such run"),
         ("runs", 500, "the operator finds it in the log"),
     ],
