@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from fastapi import Request
@@ -108,7 +109,7 @@ def runs_page(
         prefix=services.shapes.base,
         viewer=actor,
         operator=actor.is_operator,
-        runs=answer["runs"],
+        runs=[{**one, "created": datetime.fromisoformat(one["created_at"])} for one in answer["runs"]],
         total=answer["total"],
         following=answer["links"]["next"],
         statuses=[status.value for status in statuses],

@@ -375,7 +375,11 @@ def get_run(store: RunStore, actor: Actor, run_id: str) -> Run:
     actor.require(Scope.READ)
     run = store.get(run_id) if run_id.isalnum() else None
     if run is None or not _may_see(actor, run):
-        raise NotFound(code="no-such-run", message="there is no such run of yours", mend="see GET runs")
+        raise NotFound(
+            code="no-such-run",
+            message="there is no such run of yours",
+            mend="look for it in the list of your runs, at `runs`",
+        )
     return run
 
 

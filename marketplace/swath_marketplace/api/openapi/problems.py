@@ -76,7 +76,7 @@ PROBLEMS: dict[int, _Told] = {
         "There is no such thing, or the caller may not know that there is.",
         "no-such-run",
         "there is no such run of yours",
-        "see GET runs",
+        "look for it in the list of your runs, at `runs`",
     ),
     409: _Told(
         "Conflict",
