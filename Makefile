@@ -28,7 +28,7 @@ down:        ## end a Swath that `make up` left running
 
 # In the order of the folders: what takes longest is begun first, and the quick unit tests fill the end.
 test: setup-test  ## every test (ARGS="-k name" narrows)
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: setup  ## ruff and the directions of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

@@ -60,7 +60,7 @@ def postgres_database(postgres_cluster: object) -> Iterator[str]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Side by side (``-n 4``: many tests wait) a file stays on one worker, as its fixtures are made once a file.
+    """Side by side (``-n 5``: many tests wait) a file stays on one worker, as its fixtures are made once a file.
 
     What walks a whole Swath stays together: it shares one. (xdist's own groups do nothing under pytest 9.2, which keeps
     a test's id where xdist 3.8 does not write it.)
