@@ -34,7 +34,7 @@ PAGES = (
     ("card", "card", "algorithms/ada/double", "bob"),
     ("card", "its author's card", VERSION, "ada"),
     ("external", "external", "external/apex/far", "bob"),
-    ("compare", "compare", "algorithms/ada/double/compare?left=1.0.0&right=1.1.0", "bob"),
+    ("compare", "compare", "algorithms/ada/double/compare?from=1.0.0&to=1.1.0", "bob"),
     ("maturity", "maturity", f"{VERSION}/page", "bob"),
     ("reviews", "reviews", "reviews/ada/double/1.1.0", "cyd"),
     ("run_form", "run form", "algorithms/ada/everything/versions/1.0.0/run", "bob"),

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
-from swath_quota import bootstrap
+from swath_quota import bootstrap, catalogue
 
 _PR_SET_PDEATHSIG = 1
 
@@ -42,6 +42,9 @@ def mortal(step: int) -> None:
 
 def main() -> None:
     """One life after another."""
+    # Read once for all lives: what comes with Swath is the same in each.
+    for read in (catalogue.load_tiers, catalogue.load_prices, catalogue.load_splits):
+        read()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
