@@ -7,7 +7,7 @@ import logging
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,12 +150,9 @@ class Comparisons:
         """
         compared = self.of(actor, request)
         one = compared.comparisons.get(name)
-        if one is not None and one.picture:
-            outputs = [next(output for output in run.outputs if output.name == name) for run in _runs(compared)]
-            key = _key(outputs[0], outputs[1], compared.tolerances[name])
-            if path := self._cache.picture(key):
-                return path, key
-        raise _no_picture()
+        if one is None or not one.picture:
+            raise _no_picture()
+        return self._kept(compared, name, found_by=self._cache.picture)
 
     def sides(self, compared: RunComparison, name: str) -> tuple[Path, str]:
         """The picture of both sides and their difference, and a tag of its content, of what the caller may know of.
@@ -166,12 +163,17 @@ class Comparisons:
             There is none of that output.
         """
         one = compared.comparisons.get(name)
-        if one is not None and one.sides:
-            outputs = [next(output for output in run.outputs if output.name == name) for run in _runs(compared)]
-            key = _key(outputs[0], outputs[1], compared.tolerances[name])
-            if path := self._cache.sides(key):
-                return path, key
-        raise _no_picture()
+        if one is None or not one.sides:
+            raise _no_picture()
+        return self._kept(compared, name, found_by=self._cache.sides)
+
+    def _kept(self, compared: RunComparison, name: str, *, found_by: Callable[[str], Path | None]) -> tuple[Path, str]:
+        outputs = [next(output for output in run.outputs if output.name == name) for run in _runs(compared)]
+        key = _key(outputs[0], outputs[1], compared.tolerances[name])
+        path = found_by(key)
+        if path is None:
+            raise _no_picture()
+        return path, key
 
     def file_of(self, run: Run, name: str) -> Path:
         """Where an output is kept, of a run the caller may know of."""
